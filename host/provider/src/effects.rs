@@ -1,0 +1,94 @@
+//! What an operation tells the host while it runs: effects for the journal, steps for the screen.
+
+use serde::{Deserialize, Serialize};
+
+/// An HTTP request as the journal and the receipt keep it: no query, no headers, no body, no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// Upper-case method.
+    pub method: String,
+    /// Host of the real origin, with the port unless it is the scheme's own.
+    pub host: String,
+    /// Path without the query.
+    pub path: String,
+    /// SHA-256 of the body as the plugin sent it (sealed tokens unresolved), in hex; empty without a body.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body_digest: String,
+}
+
+/// Something outside the sandbox that is about to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "effect")]
+pub enum Effect {
+    /// A request that may change something at a provider.
+    Request(RequestRecord),
+    /// A process is started.
+    Spawn {
+        /// Its program, without arguments.
+        program: String,
+    },
+    /// A process is ended.
+    Terminate {
+        /// Its number.
+        pid: u32,
+    },
+    /// A file is replaced.
+    Write {
+        /// Its absolute path.
+        path: String,
+    },
+    /// A secret is written to the vault.
+    VaultWrite {
+        /// Its key.
+        key: String,
+    },
+}
+
+/// Number of an effect within its run.
+pub type EffectId = u64;
+
+/// How an effect ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectOutcome {
+    /// HTTP status, if there was an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's own id of the request, for its support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Why there was no answer or no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Wall-clock time it took.
+    pub duration_ms: u64,
+}
+
+/// The journal as a running operation sees it.
+///
+/// The calls block until the record is on disk; they are short (one append, one flush) and come before
+/// work that takes far longer.
+pub trait Effects: Send + Sync {
+    /// Records, durably, that the effect is about to happen. If it fails the effect must not happen.
+    fn begin(&self, effect: &Effect) -> std::io::Result<EffectId>;
+
+    /// Records how the effect ended. Best effort: what matters is that it began.
+    fn end(&self, id: EffectId, outcome: &EffectOutcome);
+
+    /// Records a request that changes nothing. Not durable: it is for the receipt only.
+    fn observe(&self, request: &RequestRecord, outcome: &EffectOutcome);
+
+    /// Keeps the plugin's partial state. Returns once it is on disk.
+    fn save_partial(&self, partial: &str) -> std::io::Result<()>;
+}
+
+/// The screen as a running operation sees it. All text is scrubbed before it gets here.
+pub trait Progress: Send + Sync {
+    /// A step is done.
+    fn step(&self, message: &str);
+
+    /// What is being waited for.
+    fn waiting(&self, message: &str);
+
+    /// A log line; `level` is `trace`, `debug`, `info`, `warn` or `error`.
+    fn log(&self, level: &str, message: &str);
+}
