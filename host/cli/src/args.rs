@@ -1,0 +1,163 @@
+//! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+/// Brings a system to life from one file: local processes, databases, apps, DNS.
+///
+/// `ss` reads `starsystem.yaml` and an overlay per environment, shows what it would do, and does it in
+/// dependency order. Every provider is a signed, sandboxed WebAssembly component that can do only what
+/// it was granted.
+#[derive(Debug, Parser)]
+#[command(name = "ss", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print one JSON document on stdout; everything else goes to stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show the plugins' logs too
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compare the file with what runs, and bring everything up in dependency order
+    ///
+    /// Prints the plan first, always. Running it again verifies what exists and creates nothing.
+    Provision(Provision),
+    /// Check the file, its overlay and every provider's options, without changing anything
+    Validate(Validate),
+    /// Show the providers: what they need from the vault, their options, what they may do
+    Catalog(Catalog),
+    /// Keep provider keys and other secrets in the age-encrypted vault
+    Vault(Vault),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder; made if need be
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct System {
+    /// The system's file
+    #[arg(value_hint = ValueHint::FilePath, default_value = "starsystem.yaml")]
+    pub file: PathBuf,
+    /// The environment: applies the overlay `starsystem.<env>.yaml` beside the file
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Provision {
+    #[command(flatten)]
+    pub system: System,
+    /// Print the plan and stop
+    #[arg(long, conflicts_with = "status")]
+    pub dry_run: bool,
+    /// Only this service
+    #[arg(long, value_name = "ID")]
+    pub service: Option<String>,
+    /// Check the health of what is provisioned, instead of provisioning
+    #[arg(long)]
+    pub status: bool,
+    /// How many services to work on at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallelism: u16,
+    /// Fail rather than write or change `starsystem.lock`
+    #[arg(long)]
+    pub locked: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Validate {
+    #[command(flatten)]
+    pub system: System,
+}
+
+#[derive(Debug, Args)]
+pub struct Catalog {
+    /// Only this provider, in full
+    pub provider: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Vault {
+    #[command(subcommand)]
+    pub command: VaultCommand,
+}
+
+/// Where a vault command looks for the services' own credentials.
+#[derive(Debug, Args)]
+pub struct VaultScope {
+    /// The environment whose service credentials are meant
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    pub env: String,
+    /// The system's file, for the project's name and its service ids
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "starsystem.yaml")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// Store a value: `set neon.api_token V`, `set secrets CF_ZONE_ID V` or `set AWS_SECRET_ACCESS_KEY V`
+    ///
+    /// Without a value, or with `-`, it is read from a hidden prompt or from stdin, so that it stands in
+    /// no shell history. After `--` everything is literal.
+    Set {
+        /// Address and value: `<a>.<b> [VALUE]`, `<namespace> <key> VALUE`, or `<KEY> [VALUE]`
+        #[arg(required = true, num_args = 1..=3, allow_hyphen_values = true)]
+        words: Vec<String>,
+        #[command(flatten)]
+        scope: VaultScope,
+    },
+    /// Store a provider's key: `set-key neon api_key V`
+    SetKey {
+        /// The provider
+        provider: String,
+        /// The key's name, as `ss catalog` shows it
+        key: String,
+        /// The value; read from a hidden prompt or from stdin if absent or `-`
+        #[arg(allow_hyphen_values = true)]
+        value: Option<String>,
+    },
+    /// Print a value: `get neon.api_token`
+    Get {
+        /// The address, in any spelling that `set` takes
+        #[arg(required = true, num_args = 1..=2)]
+        words: Vec<String>,
+        #[command(flatten)]
+        scope: VaultScope,
+    },
+    /// List the names of what is stored, never the values
+    #[command(visible_alias = "list-secrets")]
+    List {
+        #[command(flatten)]
+        scope: VaultScope,
+    },
+    /// Remove a value under all its spellings
+    Rm {
+        /// The address, in any spelling that `set` takes
+        #[arg(required = true, num_args = 1..=2)]
+        words: Vec<String>,
+        #[command(flatten)]
+        scope: VaultScope,
+    },
+}
