@@ -1,1 +1,60 @@
-fn main() {}
+//! `ss`: the command line of Starsystem.
+//!
+//! The only crate that prints, prompts or reads the terminal. A command is a file in `commands/`; it
+//! composes the libraries, renders what they return, and fails with one
+//! [`CommandError`](error::CommandError).
+
+mod args;
+mod commands;
+mod compose;
+mod error;
+mod home;
+mod render;
+mod ui;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use ss_secret::Scrubber;
+
+use crate::args::{Cli, Command};
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let scrubber = Arc::new(Scrubber::new());
+    let ui = Ui::new(cli.global.json, cli.global.verbose, Arc::clone(&scrubber));
+    hide_secrets_in_panics(Arc::clone(&scrubber));
+    let result = match cli.command {
+        Command::Provision(arguments) => commands::provision::run(&ui, &scrubber, &arguments),
+        Command::Validate(arguments) => commands::validate::run(&ui, &scrubber, &arguments),
+        Command::Catalog(arguments) => commands::catalog::run(&ui, &arguments),
+        Command::Vault(arguments) => commands::vault::run(&ui, &arguments),
+        Command::Completions { shell } => commands::reference::completions(shell),
+        Command::Man { folder } => commands::reference::man_pages(&folder),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.exit as u8)
+        }
+    }
+}
+
+/// Panics tell a person what to do, and pass the scrubber like everything else.
+fn hide_secrets_in_panics(scrubber: Arc<Scrubber>) {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = scrubber.scrub(&panic.to_string()).into_owned();
+        if std::env::var_os("RUST_BACKTRACE").is_some() && !scrubber.leaks(&panic.to_string()) {
+            default(panic);
+        }
+        let mut err = std::io::stderr().lock();
+        let _ = std::io::Write::write_fmt(
+            &mut err,
+            format_args!("error: `ss` has a bug and had to stop: {text}\nhint: what was done so far is recorded; run the command again\n"),
+        );
+    }));
+}

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub mod catalog;
+pub mod provision;
+pub mod reference;
+pub mod validate;
+pub mod vault;

@@ -1,0 +1,80 @@
+//! The one error that commands return: a message, its causes, and what to do about it.
+
+use std::error::Error;
+
+/// Exit codes, as documented in `docs/cli.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Something failed or is unhealthy, or the configuration is invalid.
+    Failed = 1,
+    /// The command line cannot be understood.
+    Usage = 2,
+    /// A person must approve first.
+    ApprovalNeeded = 4,
+}
+
+/// Why a command failed. Library errors become one of these here, and nowhere else gain their hints.
+#[derive(Debug)]
+pub struct CommandError {
+    /// How the process ends.
+    pub exit: ExitCode,
+    /// What failed, in one sentence without a full stop; none if it has been shown already.
+    pub message: Option<String>,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to do, each a sentence or a command.
+    pub hints: Vec<String>,
+}
+
+impl CommandError {
+    /// A failure of the command itself.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { exit: ExitCode::Failed, message: Some(message.into()), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// A mistake on the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: ExitCode::Usage, ..Self::failed(message) }
+    }
+
+    /// A failure that needs no more words: the output has said it all.
+    pub fn shown() -> Self {
+        Self { exit: ExitCode::Failed, message: None, causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// A failure with the chain of errors that led to it.
+    pub fn caused_by(message: impl Into<String>, error: &dyn Error) -> Self {
+        let mut this = Self::failed(message);
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            this.causes.push(cause.to_string());
+            next = cause.source();
+        }
+        this
+    }
+
+    /// The error itself as the message, its sources as the causes.
+    pub fn of(error: &dyn Error) -> Self {
+        let mut this = Self::failed(error.to_string());
+        let mut next = error.source();
+        while let Some(cause) = next {
+            this.causes.push(cause.to_string());
+            next = cause.source();
+        }
+        this
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Says that a person must approve first.
+    #[must_use]
+    pub fn needs_approval(mut self) -> Self {
+        self.exit = ExitCode::ApprovalNeeded;
+        self
+    }
+}

@@ -1,0 +1,29 @@
+//! Where `ss` keeps what belongs to the person and not to the project.
+
+use std::path::PathBuf;
+
+use crate::error::CommandError;
+
+/// The folder that holds vault, cache, runs and approvals: `STARSYSTEM_HOME`, or `~/.starsystem`.
+///
+/// # Errors
+/// If neither `STARSYSTEM_HOME` nor `HOME` says where that is.
+pub fn home() -> Result<PathBuf, CommandError> {
+    if let Some(home) = non_empty("STARSYSTEM_HOME") {
+        return std::path::absolute(&home)
+            .map_err(|error| CommandError::failed(format!("`STARSYSTEM_HOME` is not a usable path: {error}")));
+    }
+    user_home().map(|home| home.join(".starsystem")).ok_or_else(|| {
+        CommandError::failed("neither `STARSYSTEM_HOME` nor `HOME` is set")
+            .hint("set `STARSYSTEM_HOME` to the folder that should hold the vault and the cache")
+    })
+}
+
+/// The person's home folder, for paths that begin with `~`.
+pub fn user_home() -> Option<PathBuf> {
+    non_empty("HOME").map(PathBuf::from)
+}
+
+fn non_empty(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,216 @@
+//! A place where `ss` runs as on a fresh machine: empty home, cleared environment, a folder of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A folder with a home and a project in it; both are gone when it is dropped, and so are the processes
+/// that `ss` started there.
+pub struct TestEnvironment {
+    root: tempfile::TempDir,
+    variables: BTreeMap<String, String>,
+}
+
+/// What a run of `ss` printed, with what differs from run to run replaced.
+#[derive(Debug, Clone)]
+#[must_use = "look at what it printed"]
+pub struct Output {
+    /// Exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output, normalised.
+    pub stdout: String,
+    /// Standard error, normalised.
+    pub stderr: String,
+    /// Both, as they were.
+    pub raw: String,
+}
+
+impl TestEnvironment {
+    /// An empty project in an empty home.
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for folder in ["home", "project"] {
+            std::fs::create_dir(root.path().join(folder)).expect("a folder");
+        }
+        let mut variables = BTreeMap::new();
+        for name in ["PATH", "TMPDIR", "SS_SPECS"] {
+            if let Ok(value) = std::env::var(name) {
+                variables.insert(name.to_owned(), value);
+            }
+        }
+        let mut this = Self { root, variables };
+        let home = this.home().display().to_string();
+        this.set("HOME", &home);
+        this.set("NO_COLOR", "1");
+        this
+    }
+
+    /// Sets an environment variable for every later run.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The person's home.
+    pub fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
+    /// Where `ss` keeps its own files.
+    pub fn ss_home(&self) -> PathBuf {
+        self.home().join(".starsystem")
+    }
+
+    /// The project's folder, where `ss` runs.
+    pub fn project(&self) -> PathBuf {
+        self.root.path().join("project")
+    }
+
+    /// Everything of this environment.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Writes a file of the project.
+    pub fn write(&self, name: &str, content: &str) {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+
+    /// Reads a file of the project.
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.project().join(name)).expect("a file of the project")
+    }
+
+    /// The command, ready to be changed further and run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ss"));
+        command
+            .args(arguments)
+            .current_dir(self.project())
+            .env_clear()
+            .envs(&self.variables)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `ss` to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.finish(&self.command(arguments).output().expect("ss runs"))
+    }
+
+    /// Runs `ss` with this text on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        use std::io::Write as _;
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ss runs");
+        child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("ss reads");
+        self.finish(&child.wait_with_output().expect("ss ends"))
+    }
+
+    /// Runs `ss` and insists that it succeeds.
+    pub fn succeed(&self, arguments: &[&str]) -> Output {
+        let output = self.run(arguments);
+        assert_eq!(output.code, 0, "ss {arguments:?} failed:\n{}", output.raw);
+        output
+    }
+
+    fn finish(&self, output: &std::process::Output) -> Output {
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: self.normalise(&stdout),
+            stderr: self.normalise(&stderr),
+            raw: format!("{stdout}{stderr}"),
+        }
+    }
+
+    /// Replaces what differs from run to run: this environment's paths, process numbers, durations.
+    fn normalise(&self, text: &str) -> String {
+        let root = self.root.path().canonicalize().unwrap_or_else(|_| self.root.path().to_owned());
+        let text = text
+            .replace(&root.display().to_string(), "$ENV")
+            .replace(&self.root.path().display().to_string(), "$ENV");
+        replace_numbers_after(&replace_durations(&text), "pid ", "<pid>")
+    }
+}
+
+impl Drop for TestEnvironment {
+    /// Ends the processes that `ss` started here: those whose working directory lies in this folder.
+    fn drop(&mut self) {
+        for pid in processes_below(self.root.path()) {
+            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+/// Numbers of the processes whose working directory lies below the folder.
+pub fn processes_below(folder: &Path) -> Vec<u32> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|directory| directory.starts_with(&folder))
+        })
+        .collect()
+}
+
+fn replace_numbers_after(text: &str, marker: &str, replacement: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(marker) {
+        let (before, after) = rest.split_at(at + marker.len());
+        result.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        result.push_str(if digits > 0 { replacement } else { "" });
+        rest = &after[digits..];
+    }
+    result + rest
+}
+
+/// Replaces `12.3s`, `4 ms` and the like by `<time>`.
+fn replace_durations(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, after) = rest.split_at(at);
+        result.push_str(before);
+        let number = after.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+        let unit = after[number..].trim_start_matches(' ');
+        let unit_len = ["ms", "s"]
+            .into_iter()
+            .find(|unit_name| {
+                unit.strip_prefix(unit_name).is_some_and(|tail| !tail.starts_with(|c: char| c.is_alphanumeric()))
+            })
+            .map(|unit_name| after.len() - number - unit.len() + unit_name.len());
+        match unit_len {
+            Some(unit_len) if before.ends_with(|c: char| c.is_whitespace() || c == '(') => {
+                result.push_str("<time>");
+                rest = &after[number + unit_len..];
+            }
+            _ => {
+                result.push_str(&after[..number]);
+                rest = &after[number..];
+            }
+        }
+    }
+    result + rest
+}
+
+#[test]
+fn normalising_replaces_pids_and_durations_only() {
+    let environment = TestEnvironment::new();
+    let text = "running (pid 42, health ok) in 1.5s, took 3 ms; port 8080, s3 bucket, 12 services";
+    assert_eq!(
+        environment.normalise(text),
+        "running (pid <pid>, health ok) in <time>, took <time>; port 8080, s3 bucket, 12 services"
+    );
+}
