@@ -25,6 +25,15 @@ pub struct Service {
     pub env: Vec<Variable>,
 }
 
+impl Service {
+    /// The option at a dotted path, such as `generate_config.template`.
+    ///
+    /// Each word names a member of an object; a member whose own name has a dot cannot be reached.
+    pub fn option(&self, path: &str) -> Option<&Value> {
+        path.split('.').try_fold(&self.options, |value, member| value.as_object()?.get(member))
+    }
+}
+
 /// A named value that may contain sealed tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {

@@ -30,6 +30,15 @@ pub struct Context {
     pub idempotency_key: String,
 }
 
+/// Whether an operation may change anything outside the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// `plan`, `status`, `observe`, `find`: the gates let nothing through that could change anything.
+    ReadOnly,
+    /// `provision` and `destroy`.
+    Mutating,
+}
+
 /// One call of a provider, with everything that it may use.
 #[derive(Clone)]
 pub struct Operation {
