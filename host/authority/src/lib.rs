@@ -5,9 +5,22 @@
 //! unknown members are errors, every string is checked when it is read.
 
 mod authority;
+mod compare;
+mod digest;
 mod manifest;
+mod origin;
+mod path;
+mod permission;
+mod place;
+mod sentences;
+mod validate;
 
 pub use authority::{
     Authority, FilesAuthority, HttpRule, ProcessAuthority, SecretsAuthority, VaultAuthority, VaultRead,
 };
-pub use manifest::{Manifest, ManifestError};
+pub use compare::{Difference, Excess};
+pub use manifest::{InvalidValue, Manifest, ManifestError, is_plugin_name};
+pub use origin::{Origin, OriginError, OriginPattern, Scheme};
+pub use path::{MAX_PATH, Path, PathError, PathPattern};
+pub use permission::{METHODS, Reads, SAFE_METHODS};
+pub use place::{Place, PlaceError, Step};
