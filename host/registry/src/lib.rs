@@ -1,1 +1,63 @@
-//! Placeholder.
+//! Where plugins come from: index, signed statements, verified components, the lock.
+//!
+//! A [`Registry`] hands out a [`VerifiedPlugin`] only after every check: what was asked for, the signed
+//! statement, the index, the bytes and the inside of the component all agree. A [`Workspace`] holds it
+//! against `starsystem.lock` and says which authority it is granted. Nothing else may be run.
+//!
+//! Here belongs everything that a plugin passes on its way from a stranger to the runtime. Here does not
+//! belong what a grant means (`authority`) and how a component runs (`runtime`). Everything read here is
+//! hostile until its check has passed.
+
+mod approvals;
+mod component;
+mod contract;
+mod digest;
+mod dsse;
+mod embedded;
+mod grants;
+mod index;
+mod key;
+pub mod layout;
+mod lock;
+mod name;
+mod publish;
+mod refusal;
+mod registry;
+mod source;
+mod statement;
+mod strict;
+mod timestamp;
+mod verify;
+mod workspace;
+
+pub use approvals::{Approvals, ApprovalsError};
+pub use component::{ComponentError, MANIFEST_SECTION, MAX_COMPONENT, embed_manifest};
+pub use contract::{Contract, NotAContract, is_known as is_known_contract, known as known_contracts};
+pub use digest::{Digest, NotADigest};
+pub use dsse::{Envelope, EnvelopeError, MAX_ENVELOPE, Signed, pae};
+pub use embedded::{Embedded, official_delegation};
+pub use index::{Index, IndexError, Line, MAX_INDEX, Mark, MarkKind, Marks};
+pub use key::{BadKey, Delegation, KeyId, PublicKey, SigningKey};
+pub use lock::{Field, Lock, LockError, Mismatch, Pin, Signer};
+pub use name::{BadName, OFFICIAL, PluginName};
+pub use publish::{Draft, PublishError, Published, Publisher, statement_source};
+pub use refusal::{LoadError, Refusal};
+pub use registry::{Config, Registry};
+pub use source::{Directory, Source, SourceError};
+pub use statement::{PAYLOAD_TYPE, Release, Source as BuiltFrom, Statement};
+pub use strict::Malformed;
+pub use timestamp::{NotATimestamp, Timestamp};
+pub use verify::VerifiedPlugin;
+pub use workspace::{AdmitError, Admitted, LOCK_FILE, Workspace, WorkspaceError};
+
+/// The version of this `ss`: all crates of the workspace share it.
+pub fn this_ss() -> semver::Version {
+    #[expect(clippy::expect_used, reason = "cargo accepts nothing but a semantic version there")]
+    semver::Version::parse(env!("CARGO_PKG_VERSION")).expect("the package has a version")
+}
+
+/// Digest of an authority: over its canonical JSON, whatever order its lists were written in.
+pub fn authority_digest(authority: &ss_authority::Authority) -> Digest {
+    #[expect(clippy::expect_used, reason = "ss-authority writes digests in the one spelling that is read here")]
+    authority.digest().parse().expect("an authority's digest is a digest")
+}

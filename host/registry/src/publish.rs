@@ -1,0 +1,240 @@
+//! Putting a release into a registry that lies in a folder.
+//!
+//! A release is verified with the client's own checks before the first byte is written, and its index line
+//! is written last: a registry never names what it does not have.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+use ss_authority::{Manifest, ManifestError};
+
+use crate::component::{self, ComponentError};
+use crate::index::{Index, IndexError, Line};
+use crate::key::{Delegation, SigningKey};
+use crate::refusal::Refusal;
+use crate::statement::{Release, Source, Statement};
+use crate::strict::Malformed;
+use crate::verify::Wanted;
+use crate::{BadName, Contract, Digest, PluginName, Timestamp, authority_digest, layout};
+
+/// A release that is ready to be signed.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Who publishes it.
+    pub namespace: &'a str,
+    /// The component file with its manifest inside.
+    pub component: Vec<u8>,
+    /// Digest of the sources that it was built from.
+    pub source: Digest,
+    /// The oldest `ss` that can run it.
+    pub min_ss: Version,
+    /// When it is published.
+    pub published: Timestamp,
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The release is new.
+    Added,
+    /// The release took the place of another of the same version.
+    Replaced,
+    /// The very same release was there already; nothing was written.
+    Unchanged,
+}
+
+/// Why a release was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The component is no plugin component.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// The manifest inside it cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The namespace is no name.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// The statement cannot be written.
+    #[error("the statement cannot be written: {0}")]
+    Statement(Malformed),
+    /// The plugin's index file is damaged.
+    #[error("the index of `{plugin}` is damaged: {source}")]
+    Index {
+        /// The plugin.
+        plugin: PluginName,
+        /// What is wrong.
+        source: IndexError,
+    },
+    /// Another component was published as this version.
+    #[error("`{plugin}` {version} is published already, with another component; raise the version in `plugin.toml`")]
+    Taken {
+        /// The plugin.
+        plugin: PluginName,
+        /// The version.
+        version: Version,
+    },
+    /// The version to replace is followed by others that name it.
+    #[error("`{plugin}` {version} is not the newest release, so it cannot be replaced")]
+    NotNewest {
+        /// The plugin.
+        plugin: PluginName,
+        /// The version.
+        version: Version,
+    },
+    /// No client would accept it.
+    #[error("no ss would accept it: {0}")]
+    Refused(#[from] Refusal),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] ss_durable::FileError),
+}
+
+/// A registry in a folder, opened by its publisher.
+#[derive(Debug)]
+pub struct Publisher<'a> {
+    /// The folder.
+    pub root: &'a Path,
+    /// The key that signs.
+    pub key: &'a SigningKey,
+    /// Whether the newest release may be replaced by another of the same version: only while it has not
+    /// left this machine.
+    pub replace: bool,
+}
+
+impl Publisher<'_> {
+    /// Signs a release and adds it to the registry.
+    ///
+    /// # Errors
+    /// [`PublishError`]; the registry is then as it was, but for blobs that nothing names.
+    pub fn publish(&self, draft: Draft<'_>) -> Result<(Line, Published), PublishError> {
+        let manifest = Manifest::parse(component::outline(&draft.component)?.manifest)?;
+        let plugin = PluginName::new(draft.namespace, &manifest.name)?;
+        let index = self.index(&plugin)?;
+        if let Some(known) = index.find(&manifest.version) {
+            if known.digest == Digest::of(&draft.component) && self.states(known, &draft.source) {
+                return Ok((known.clone(), Published::Unchanged));
+            }
+            self.check_replaceable(&plugin, &index, known)?;
+        }
+        let kept: Vec<_> = index.lines().iter().filter(|line| line.v != manifest.version).cloned().collect();
+        let outcome = if kept.len() == index.lines().len() { Published::Added } else { Published::Replaced };
+
+        let (line, statement) = self.sign(&plugin, manifest, &draft, kept.last())?;
+        self.verify(&plugin, &line, &statement, &draft.component)?;
+        self.write(&layout::component(line.digest), &draft.component)?;
+        self.write(&layout::statement(line.digest), &statement)?;
+        let text: String = kept.iter().chain([&line]).map(|line| text_of(line) + "\n").collect();
+        self.write(&layout::index(&plugin), text.as_bytes())?;
+        self.drop_blobs(index.find(&line.v).filter(|old| old.digest != line.digest))?;
+        Ok((line, outcome))
+    }
+
+    fn index(&self, plugin: &PluginName) -> Result<Index, PublishError> {
+        let path = self.root.join(layout::index(plugin));
+        let bytes = ss_durable::read_private(&path)?.unwrap_or_default();
+        Index::parse(plugin, &bytes).map_err(|source| PublishError::Index { plugin: plugin.clone(), source })
+    }
+
+    fn check_replaceable(&self, plugin: &PluginName, index: &Index, known: &Line) -> Result<(), PublishError> {
+        let (plugin, version) = (plugin.clone(), known.v.clone());
+        if !self.replace {
+            return Err(PublishError::Taken { plugin, version });
+        }
+        if index.lines().last() != Some(known) {
+            return Err(PublishError::NotNewest { plugin, version });
+        }
+        Ok(())
+    }
+
+    /// Whether the published statement is signed by our key and names these sources.
+    fn states(&self, line: &Line, source: &Digest) -> bool {
+        let path = self.root.join(layout::statement(line.digest));
+        let Ok(Some(file)) = ss_durable::read_private(&path) else { return false };
+        statement_source(&file, &self.delegation(&line.ns)) == Some(*source)
+    }
+
+    fn sign(
+        &self,
+        plugin: &PluginName,
+        manifest: Manifest,
+        draft: &Draft<'_>,
+        previous: Option<&Line>,
+    ) -> Result<(Line, Vec<u8>), PublishError> {
+        let statement = Statement {
+            component: Digest::of(&draft.component),
+            release: Release {
+                name: plugin.clone(),
+                version: manifest.version,
+                contract: Contract::provisioner(manifest.contract),
+                description: manifest.description,
+                requested: manifest.authority,
+                min_ss: draft.min_ss.clone(),
+                source: Source { digest: draft.source },
+                published: draft.published.clone(),
+            },
+        };
+        let file = statement.sign(&[self.key]).map_err(PublishError::Statement)?.to_bytes();
+        let release = statement.release;
+        let line = Line {
+            n: plugin.name().to_owned(),
+            ns: plugin.namespace().to_owned(),
+            v: release.version,
+            digest: statement.component,
+            size: draft.component.len() as u64,
+            world: release.contract,
+            requested: authority_digest(&release.requested),
+            min_ss: release.min_ss,
+            published: release.published,
+            statement_digest: Digest::of(&file),
+            locations: vec![layout::component(statement.component)],
+            prev: previous.map(|line| Digest::of(text_of(line).as_bytes())),
+        };
+        Ok((line, file))
+    }
+
+    fn verify(&self, plugin: &PluginName, line: &Line, statement: &[u8], bytes: &[u8]) -> Result<(), Refusal> {
+        let trusted = self.delegation(plugin.namespace());
+        let wanted =
+            Wanted { registry: "", name: plugin, version: &line.v, trusted: &trusted, this: &crate::this_ss() };
+        let promise = wanted.statement(line, statement)?;
+        wanted.component(line, promise, Cow::Owned(bytes.to_vec())).map(|_| ())
+    }
+
+    fn delegation(&self, namespace: &str) -> Delegation {
+        Delegation { namespace: namespace.to_owned(), keys: vec![self.key.public()], threshold: 1 }
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {
+        let path = self.root.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)
+                .map_err(|source| ss_durable::FileError::new("create the folder", folder, source))?;
+        }
+        Ok(ss_durable::replace(&path, bytes)?)
+    }
+
+    /// Deletes what a replaced release has left.
+    fn drop_blobs(&self, replaced: Option<&Line>) -> Result<(), PublishError> {
+        let Some(line) = replaced else { return Ok(()) };
+        for path in [layout::component(line.digest), layout::statement(line.digest)] {
+            let path: PathBuf = self.root.join(path);
+            fs::remove_file(&path).map_err(|source| ss_durable::FileError::new("delete", &path, source))?;
+        }
+        Ok(())
+    }
+}
+
+/// The digest of the sources that a signed statement names; none if the delegation did not sign it.
+pub fn statement_source(file: &[u8], trusted: &Delegation) -> Option<Digest> {
+    let signed = crate::Envelope::parse(file).ok()?.open(crate::PAYLOAD_TYPE, trusted).ok()?;
+    Some(Statement::parse(&signed.payload).ok()?.release.source.digest)
+}
+
+/// A line as it stands in the file, without the newline.
+fn text_of(line: &Line) -> String {
+    #[expect(clippy::expect_used, reason = "strings, numbers and lists always serialise")]
+    serde_json::to_string(line).expect("a line is JSON")
+}

@@ -1,0 +1,172 @@
+//! A registry: a source of files, and who is trusted to sign which of them.
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::component::MAX_COMPONENT;
+use crate::dsse::MAX_ENVELOPE;
+use crate::embedded::{self, Embedded};
+use crate::index::{Index, IndexError, Line, MAX_INDEX, MarkKind, Marks};
+use crate::key::Delegation;
+use crate::name::OFFICIAL;
+use crate::refusal::{LoadError, Refusal};
+use crate::source::{Source, SourceError};
+use crate::verify::{VerifiedPlugin, Wanted};
+use crate::{PluginName, layout};
+
+/// `config.json`: what kind of registry it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Version of the layout; 1.
+    pub version: u32,
+    /// What the registry calls itself.
+    pub name: String,
+}
+
+/// A registry of plugins.
+pub struct Registry {
+    name: String,
+    source: Box<dyn Source>,
+    delegations: Vec<Delegation>,
+    vouched: bool,
+    this: Version,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// The official registry as it is embedded in this binary.
+    pub fn official() -> Self {
+        Self::new(OFFICIAL, Embedded, vec![embedded::official_delegation()]).vouched()
+    }
+
+    /// A registry called `name` whose namespaces are signed for as the delegations say.
+    pub fn new(name: &str, source: impl Source + 'static, delegations: Vec<Delegation>) -> Self {
+        Self { name: name.to_owned(), source: Box::new(source), delegations, vouched: false, this: crate::this_ss() }
+    }
+
+    /// The same registry, whose official plugins need no approval beyond running this program: for the
+    /// registry that is part of it.
+    #[must_use]
+    pub fn vouched(mut self) -> Self {
+        self.vouched = true;
+        self
+    }
+
+    /// Whether using the plugin needs no approval beyond running this program.
+    pub fn vouches_for(&self, plugin: &PluginName) -> bool {
+        self.vouched && plugin.namespace() == OFFICIAL
+    }
+
+    /// What this machine calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The plugins that it has, sorted.
+    ///
+    /// # Errors
+    /// [`LoadError::Source`].
+    pub fn plugins(&self) -> Result<Vec<PluginName>, LoadError> {
+        self.source.plugins().map_err(|source| self.unreadable(source))
+    }
+
+    /// The releases of a plugin.
+    ///
+    /// # Errors
+    /// If there is no such plugin, or its index is damaged.
+    pub fn index(&self, plugin: &PluginName) -> Result<Index, LoadError> {
+        let bytes = self
+            .read(&layout::index(plugin), MAX_INDEX as u64)?
+            .ok_or_else(|| LoadError::UnknownPlugin { registry: self.name.clone(), plugin: plugin.clone() })?;
+        Index::parse(plugin, &bytes).map_err(|source| self.bad_index(plugin, source))
+    }
+
+    /// The newest version that was not taken back and that this `ss` can run. Pre-releases come only where
+    /// there is nothing else.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn newest(&self, plugin: &PluginName) -> Result<Version, LoadError> {
+        let index = self.index(plugin)?;
+        let marks = self.marks(plugin)?;
+        let usable = |line: &&Line| {
+            marks.on(&line.v).is_none() && line.min_ss <= self.this && crate::contract::is_known(&line.world)
+        };
+        index
+            .lines()
+            .iter()
+            .filter(usable)
+            .map(|line| line.v.clone())
+            .max_by(|a, b| (a.pre.is_empty(), a).cmp(&(b.pre.is_empty(), b)))
+            .ok_or_else(|| LoadError::NoUsableVersion { plugin: plugin.clone(), available: versions(&index) })
+    }
+
+    /// Loads and verifies a release.
+    ///
+    /// A yanked release still loads, for those whose lock names it; a revoked one does not.
+    ///
+    /// # Errors
+    /// [`LoadError`]; [`LoadError::Refused`] says which check it did not pass.
+    pub fn load(&self, plugin: &PluginName, version: &Version) -> Result<VerifiedPlugin, LoadError> {
+        let index = self.index(plugin)?;
+        let line = index.find(version).ok_or_else(|| LoadError::UnknownVersion {
+            registry: self.name.clone(),
+            plugin: plugin.clone(),
+            version: version.clone(),
+            available: versions(&index),
+        })?;
+        let refused = |refusal| LoadError::Refused {
+            plugin: plugin.clone(),
+            version: version.clone(),
+            refusal: Box::new(refusal),
+        };
+        if let Some(mark) = self.marks(plugin)?.on(version).filter(|mark| mark.mark == MarkKind::Revoked) {
+            return Err(refused(Refusal::Revoked { reason: mark.reason.clone() }));
+        }
+        let trusted = self.delegation(plugin.namespace()).map_err(refused)?;
+        let wanted = Wanted { registry: &self.name, name: plugin, version, trusted, this: &self.this };
+
+        let statement = self
+            .read(&layout::statement(line.digest), MAX_ENVELOPE as u64)?
+            .ok_or_else(|| refused(Refusal::Unsigned))?;
+        let promise = wanted.statement(line, &statement).map_err(refused)?;
+        let component = self
+            .read(&layout::component(line.digest), MAX_COMPONENT)?
+            .ok_or_else(|| refused(Refusal::ComponentMissing { digest: line.digest }))?;
+        wanted.component(line, promise, component).map_err(refused)
+    }
+
+    fn marks(&self, plugin: &PluginName) -> Result<Marks, LoadError> {
+        let bytes = self.read(&layout::marks(plugin), MAX_INDEX as u64)?.unwrap_or_default();
+        Marks::parse(&bytes).map_err(|source| self.bad_index(plugin, source))
+    }
+
+    fn delegation(&self, namespace: &str) -> Result<&Delegation, Refusal> {
+        self.delegations
+            .iter()
+            .find(|delegation| delegation.namespace == namespace)
+            .ok_or_else(|| Refusal::NoDelegation { namespace: namespace.to_owned() })
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<Option<std::borrow::Cow<'static, [u8]>>, LoadError> {
+        self.source.read(path, limit).map_err(|source| self.unreadable(source))
+    }
+
+    fn unreadable(&self, source: SourceError) -> LoadError {
+        LoadError::Source { registry: self.name.clone(), source }
+    }
+
+    fn bad_index(&self, plugin: &PluginName, source: IndexError) -> LoadError {
+        LoadError::Index { registry: self.name.clone(), plugin: plugin.clone(), source }
+    }
+}
+
+fn versions(index: &Index) -> Vec<Version> {
+    index.lines().iter().map(|line| line.v.clone()).collect()
+}

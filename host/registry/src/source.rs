@@ -1,0 +1,108 @@
+//! Where the files of a registry are read from.
+//!
+//! A source hands out bytes by path and says nothing of their worth: everything is verified after it. A
+//! web server or an OCI registry is one more implementation.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::layout;
+use crate::name::PluginName;
+
+/// A place that holds the files of a registry.
+pub trait Source: Send + Sync {
+    /// The file at a path of [`layout`](crate::layout), of at most `limit` bytes; none if there is none.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read, or is larger.
+    fn read(&self, path: &str, limit: u64) -> Result<Option<Cow<'static, [u8]>>, SourceError>;
+
+    /// The plugins that it has an index file of, sorted.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    fn plugins(&self) -> Result<Vec<PluginName>, SourceError>;
+}
+
+/// A file of a registry that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It is larger than anything honest.
+    #[error("`{path}` has more than {limit} bytes")]
+    TooLarge {
+        /// Its path in the registry.
+        path: String,
+        /// The most it may have.
+        limit: u64,
+    },
+    /// The file system says no.
+    #[error("cannot read `{path}`")]
+    Io {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A registry in a folder, such as a checkout, a mounted share or a copy for a place without a network.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// The registry in the folder `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn list(&self, folder: &str, found: &mut Vec<PluginName>) -> Result<(), SourceError> {
+        let path = self.root.join(folder);
+        let failed = |source| io_error(&path, source);
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let inner = format!("{folder}/{}", entry.file_name().display());
+            // A link is neither: an index has none, and following them need not end.
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                self.list(&inner, found)?;
+            } else if kind.is_file() {
+                found.extend(layout::plugin_of_index(&inner));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for Directory {
+    fn read(&self, path: &str, limit: u64) -> Result<Option<Cow<'static, [u8]>>, SourceError> {
+        let file = self.root.join(path);
+        let mut bytes = Vec::new();
+        match File::open(&file).and_then(|open| open.take(limit.saturating_add(1)).read_to_end(&mut bytes)) {
+            Ok(_) if bytes.len() as u64 > limit => Err(SourceError::TooLarge { path: path.to_owned(), limit }),
+            Ok(_) => Ok(Some(Cow::Owned(bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error(&file, error)),
+        }
+    }
+
+    fn plugins(&self) -> Result<Vec<PluginName>, SourceError> {
+        let mut found = Vec::new();
+        self.list("index", &mut found)?;
+        found.sort();
+        Ok(found)
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> SourceError {
+    SourceError::Io { path: path.display().to_string(), source }
+}
