@@ -1,0 +1,132 @@
+//! What an operation knows beside the service, and its way to the host.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Failure, Host, Level, Metadata, State, Wait, rfc3339};
+
+/// One operation: what it may know, and the host that it acts through.
+#[derive(Clone)]
+pub struct Context<'h> {
+    pub(crate) host: &'h dyn Host,
+    /// `name` of `starsystem.yaml`.
+    pub project: String,
+    /// The environment, such as `local` or `prod`.
+    pub environment: String,
+    /// The service's id.
+    pub service_id: String,
+    /// The provider's primary key as a sealed token.
+    pub api_key: Option<String>,
+    /// The state of the last successful `provision`.
+    pub existing: Option<State>,
+    /// What an interrupted `provision` saved last, as JSON text.
+    pub partial: Option<String>,
+    /// The absolute directory of `starsystem.yaml`.
+    pub config_dir: Option<String>,
+    /// The same for every attempt at the same change, different for every other. 32 hex digits.
+    pub idempotency_key: String,
+}
+
+impl<'h> Context<'h> {
+    /// A context with nothing but the host; the rest is filled in by whoever makes it.
+    pub fn new(host: &'h dyn Host) -> Self {
+        Self {
+            host,
+            project: String::new(),
+            environment: String::new(),
+            service_id: String::new(),
+            api_key: None,
+            existing: None,
+            partial: None,
+            config_dir: None,
+            idempotency_key: String::new(),
+        }
+    }
+
+    /// The host.
+    pub fn host(&self) -> &'h dyn Host {
+        self.host
+    }
+
+    /// The provider's primary key as a sealed token.
+    ///
+    /// # Errors
+    ///
+    /// Authentication, if there is none.
+    pub fn api_key(&self) -> Result<&str, Failure> {
+        self.api_key.as_deref().ok_or_else(|| Failure::authentication("no API key was given"))
+    }
+
+    /// `<project>/<environment>/<service>`: marks a resource as this service's.
+    pub fn owner(&self) -> String {
+        format!("{}/{}/{}", self.project, self.environment, self.service_id)
+    }
+
+    /// What an interrupted `provision` saved last. None also if it cannot be read, which is logged.
+    pub fn partial<T: DeserializeOwned>(&self) -> Option<T> {
+        let partial = self.partial.as_deref()?;
+        serde_json::from_str(partial)
+            .map_err(|error| self.warn(format!("ignoring partial state that cannot be read: {error}")))
+            .ok()
+    }
+
+    /// Keeps `partial` for the next attempt. Call it right after each request that created something.
+    ///
+    /// # Errors
+    ///
+    /// Internal, if the journal cannot be written: then the operation must not go on.
+    pub fn save_partial(&self, partial: &impl Serialize) -> Result<(), Failure> {
+        let json = serde_json::to_string(partial)
+            .map_err(|error| Failure::internal(format!("partial state is not JSON: {error}")))?;
+        self.host
+            .save_partial_state(&json)
+            .map_err(|error| Failure::internal(format!("partial state could not be kept: {error}")))
+    }
+
+    /// A state of this provider for the resource, with the time when it was first provisioned.
+    pub fn state(&self, provider: &str, resource_id: impl Into<String>) -> State {
+        let resource_id = resource_id.into();
+        let first = self.existing.as_ref().filter(|existing| existing.resource_id == resource_id);
+        State {
+            provider: provider.into(),
+            provisioned_at: first
+                .map_or_else(|| rfc3339(self.host.wall_clock()), |existing| existing.provisioned_at.clone()),
+            resource_id,
+            region: None,
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// Waits for `what`, such as `the machine to start`, for at most `limit`.
+    pub fn wait(&self, what: impl Into<String>, limit: Duration) -> Wait<'h> {
+        Wait::new(self.host, what, limit)
+    }
+
+    /// A step is done, such as `App created: my-app`.
+    pub fn step(&self, message: impl AsRef<str>) {
+        self.host.step(message.as_ref());
+    }
+
+    /// Logs what the plugin's author wants to know.
+    pub fn debug(&self, message: impl AsRef<str>) {
+        self.host.log(Level::Debug, message.as_ref());
+    }
+
+    /// Logs what a curious person wants to know.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.host.log(Level::Info, message.as_ref());
+    }
+
+    /// Logs that something is off.
+    pub fn warn(&self, message: impl AsRef<str>) {
+        self.host.log(Level::Warn, message.as_ref());
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").field("owner", &self.owner()).finish_non_exhaustive()
+    }
+}

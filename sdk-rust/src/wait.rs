@@ -1,0 +1,72 @@
+//! Waiting for something that a provider does in its own time.
+
+use std::time::Duration;
+
+use crate::{Failure, Host};
+
+/// A wait with exponential back-off, a deadline, and an ear for the person who wants to stop.
+///
+/// The first pause is 250 ms and each is 1.6 times the one before, up to 5 s: short waits end soon, long
+/// ones cost few requests (a minute takes about 18).
+pub struct Wait<'h> {
+    host: &'h dyn Host,
+    what: String,
+    limit: Duration,
+    first_pause: Duration,
+    longest_pause: Duration,
+}
+
+impl<'h> Wait<'h> {
+    /// Waits for `what`, such as `the machine to start`, for at most `limit`.
+    pub fn new(host: &'h dyn Host, what: impl Into<String>, limit: Duration) -> Self {
+        Self {
+            host,
+            what: what.into(),
+            limit,
+            first_pause: Duration::from_millis(250),
+            longest_pause: Duration::from_secs(5),
+        }
+    }
+
+    /// Sets the first and the longest pause.
+    #[must_use]
+    pub fn pausing(mut self, first: Duration, longest: Duration) -> Self {
+        self.first_pause = first;
+        self.longest_pause = longest;
+        self
+    }
+
+    /// Asks `look` until it has an answer.
+    ///
+    /// A transient failure of `look` counts as no answer.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable when the limit has passed (saying what `look` last failed with) or the operation should
+    /// wind up; otherwise the failure of `look`.
+    pub fn until<T>(&self, mut look: impl FnMut() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
+        let start = self.host.monotonic_clock();
+        let mut pause = self.first_pause;
+        loop {
+            let trouble = match look() {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => None,
+                Err(failure) if failure.is_transient() => Some(failure),
+                Err(failure) => return Err(failure),
+            };
+            let elapsed = self.host.monotonic_clock().saturating_sub(start);
+            if elapsed >= self.limit {
+                return Err(trouble.unwrap_or_else(|| self.timed_out()));
+            }
+            self.host.waiting(&format!("waiting for {}", self.what));
+            if !self.host.sleep(pause.min(self.limit.saturating_sub(elapsed))) {
+                return Err(Failure::unavailable(format!("stopped while waiting for {}", self.what)));
+            }
+            pause = pause.mul_f32(1.6).min(self.longest_pause);
+        }
+    }
+
+    fn timed_out(&self) -> Failure {
+        Failure::unavailable(format!("gave up waiting for {} after {} s", self.what, self.limit.as_secs()))
+    }
+}
