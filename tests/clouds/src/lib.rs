@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Stand-in clouds: stateful local servers that behave like a provider, for tests and rehearsals.
+//!
+//! ```no_run
+//! use ss_clouds::{Cloud, Fault, Habits, Trouble};
+//!
+//! let neon = Cloud::neon(Habits::default()).start()?;
+//! neon.inject(Fault::of(Trouble::Lost { status: None }).on("POST", "projects"));
+//! // … run `ss` with STARSYSTEM_ENDPOINT_NEON set to `neon.url()` …
+//! assert_eq!(neon.projects().len(), 1);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! What belongs here: what providers do, seen from outside, and their bad habits. What does not: anything
+//! of `ss`; no crate of this workspace is used, so that the stand-ins cannot share its mistakes.
+//!
+//! Layers, in the order a request meets them: `front` (HTTP, recording, habits), `neon` and `fly` (pure
+//! state machines from a [`Call`](call::Call) to an answer), [`spec`] (judges the record afterwards).
+
+mod call;
+mod client;
+mod clock;
+mod cloud;
+mod dice;
+mod fault;
+mod fly;
+mod front;
+mod habits;
+mod neon;
+mod record;
+pub mod spec;
+
+pub use client::{Client, Response};
+pub use cloud::{Cloud, Running};
+pub use fault::{Fault, Trouble};
+pub use fly::{AppView, MachineView};
+pub use habits::{Habits, Pace, RateLimit};
+pub use neon::ProjectView;
+pub use record::{Provider, Recorded, Surface};

@@ -1,0 +1,82 @@
+//! What a stand-in remembers of every request.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::Trouble;
+
+/// Which provider a stand-in plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// Neon, serverless Postgres.
+    Neon,
+    /// Fly, apps on machines.
+    Fly,
+}
+
+impl Provider {
+    /// The name that `ss` uses, which is also that of its description's file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Neon => "neon",
+            Self::Fly => "fly",
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a request was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// The provider's API.
+    Api,
+    /// A customer's own app, such as `https://my-app.fly.dev`.
+    App,
+}
+
+/// One request and what became of it.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// API or app.
+    pub surface: Surface,
+    /// Upper case.
+    pub method: String,
+    /// As sent, still percent-encoded.
+    pub path: String,
+    /// Decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// The `Host` header.
+    pub host: String,
+    /// Whether the request carried the key that this stand-in accepts.
+    pub authorized: bool,
+    /// Lower-case names; the value of `authorization` is left out.
+    pub headers: Vec<(String, String)>,
+    /// The body: JSON if it is, a string if it is not, none if it is empty.
+    pub body: Option<Value>,
+    /// The status that was sent; none if the connection closed without an answer.
+    pub status: Option<u16>,
+    /// What the provider answered, whatever trouble did to it on the way.
+    pub answer: Option<Value>,
+    /// What went wrong, if anything did.
+    pub trouble: Option<Trouble>,
+    /// Whether the stand-in is done with it; a request that waits, or whose client left, is not.
+    pub finished: bool,
+}
+
+impl Recorded {
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `POST /v1/apps`, for messages.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}

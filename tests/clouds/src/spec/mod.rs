@@ -1,0 +1,103 @@
+//! Judges what stand-ins recorded by the providers' official OpenAPI descriptions.
+//!
+//! So stand-in and plugin cannot drift from the real API together. The descriptions are not part of this
+//! repository: where they are absent, a check says so instead of passing in silence.
+//!
+//! A request is judged by its path and method, its parameters and its body; an answer by the schema of
+//! its status. Beyond plain validation, a member that the description does not name is a violation, because
+//! the descriptions hardly ever forbid one.
+
+mod document;
+mod schema;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::{Provider, Recorded, Running, Surface};
+pub use document::{Document, DocumentError};
+
+/// The environment variable that names the folder of the descriptions.
+pub const FOLDER_VARIABLE: &str = "SS_SPECS";
+
+/// What does not agree with a description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// `POST /v1/apps → 201`.
+    pub exchange: String,
+    /// Where: `request`, `request /config/env`, `answer /project`, `query limit`.
+    pub place: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.exchange, self.place, self.message)
+    }
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// So many exchanges were judged, with these violations.
+    Ran {
+        /// Exchanges with the API.
+        exchanges: usize,
+        /// What was wrong with them.
+        violations: Vec<Violation>,
+    },
+    /// There is no description at this path.
+    DidNotRun {
+        /// Where it was looked for.
+        missing: PathBuf,
+    },
+}
+
+/// The folder of the descriptions: `SS_SPECS`, or else `shared/specs` beside the checkout.
+pub fn folder() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs");
+    std::env::var_os(FOLDER_VARIABLE).map_or_else(beside, PathBuf::from)
+}
+
+/// Judges requests of one provider.
+///
+/// # Errors
+/// If there is a description, but it cannot be used.
+pub fn check(provider: Provider, requests: &[Recorded]) -> Result<Checked, DocumentError> {
+    let path = folder().join(format!("{provider}.openapi.json"));
+    if !path.is_file() {
+        return Ok(Checked::DidNotRun { missing: path });
+    }
+    let document = Document::read(&path)?;
+    let api = requests.iter().filter(|recorded| recorded.surface == Surface::Api);
+    let exchanges = api.clone().count();
+    let violations = api.flat_map(|recorded| document.check(recorded)).collect();
+    Ok(Checked::Ran { exchanges, violations })
+}
+
+/// Panics if anything that a stand-in recorded disagrees with the description. For tests.
+///
+/// Says loudly on stderr if there is none to judge by.
+///
+/// # Panics
+/// On violations, and if a description is there but cannot be used.
+pub fn assert_agrees(running: &Running) {
+    let provider = running.provider();
+    match check(provider, &running.requests()) {
+        Ok(Checked::Ran { violations, .. }) if violations.is_empty() => {}
+        Ok(Checked::Ran { violations, .. }) => {
+            let lines: Vec<String> = violations.iter().map(Violation::to_string).collect();
+            panic!("{} disagreements with {provider}'s description:\n{}", lines.len(), lines.join("\n"));
+        }
+        Ok(Checked::DidNotRun { missing }) => announce(provider, &missing),
+        Err(error) => panic!("{provider}'s description cannot be used: {error}"),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a check that did not run must not pass in silence")]
+fn announce(provider: Provider, missing: &Path) {
+    eprintln!(
+        "\n*** THE SPEC CHECK FOR {provider} DID NOT RUN: there is no {} ({FOLDER_VARIABLE} names the folder) ***\n",
+        missing.display()
+    );
+}
