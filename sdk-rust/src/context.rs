@@ -10,7 +10,8 @@ use crate::{Failure, Host, Level, Metadata, State, Wait, rfc3339};
 /// One operation: what it may know, and the host that it acts through.
 #[derive(Clone)]
 pub struct Context<'h> {
-    pub(crate) host: &'h dyn Host,
+    /// The host.
+    pub host: &'h dyn Host,
     /// `name` of `starsystem.yaml`.
     pub project: String,
     /// The environment, such as `local` or `prod`.
@@ -43,11 +44,6 @@ impl<'h> Context<'h> {
             config_dir: None,
             idempotency_key: String::new(),
         }
-    }
-
-    /// The host.
-    pub fn host(&self) -> &'h dyn Host {
-        self.host
     }
 
     /// The provider's primary key as a sealed token.

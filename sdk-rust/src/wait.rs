@@ -44,19 +44,30 @@ impl<'h> Wait<'h> {
     ///
     /// Unavailable when the limit has passed (saying what `look` last failed with) or the operation should
     /// wind up; otherwise the failure of `look`.
-    pub fn until<T>(&self, mut look: impl FnMut() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
+    pub fn until<T>(&self, look: impl FnMut() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
+        self.within_limit(look)?.ok_or_else(|| {
+            Failure::unavailable(format!("gave up waiting for {} after {} s", self.what, self.limit.as_secs()))
+        })
+    }
+
+    /// Asks `look` until it has an answer; none when the limit has passed without one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wait::until`], except for a limit that passed without a failure.
+    pub fn within_limit<T>(
+        &self,
+        mut look: impl FnMut() -> Result<Option<T>, Failure>,
+    ) -> Result<Option<T>, Failure> {
         let start = self.host.monotonic_clock();
         let mut pause = self.first_pause;
         loop {
-            let trouble = match look() {
-                Ok(Some(answer)) => return Ok(answer),
-                Ok(None) => None,
-                Err(failure) if failure.is_transient() => Some(failure),
-                Err(failure) => return Err(failure),
-            };
+            let seen = look();
             let elapsed = self.host.monotonic_clock().saturating_sub(start);
-            if elapsed >= self.limit {
-                return Err(trouble.unwrap_or_else(|| self.timed_out()));
+            match seen {
+                Ok(None) if elapsed < self.limit => {}
+                Err(failure) if failure.is_transient() && elapsed < self.limit => {}
+                decided => return decided,
             }
             self.host.waiting(&format!("waiting for {}", self.what));
             if !self.host.sleep(pause.min(self.limit.saturating_sub(elapsed))) {
@@ -64,9 +75,5 @@ impl<'h> Wait<'h> {
             }
             pause = pause.mul_f32(1.6).min(self.longest_pause);
         }
-    }
-
-    fn timed_out(&self) -> Failure {
-        Failure::unavailable(format!("gave up waiting for {} after {} s", self.what, self.limit.as_secs()))
     }
 }
