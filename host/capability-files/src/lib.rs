@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ss_authority::FilesAuthority;
-use ss_provider::{Denial, Effect, EffectOutcome, Effects, Service};
+use ss_provider::{Denial, Effect, EffectOutcome, Effects, Phase, Service};
 use ss_secret::{Seals, Source};
 
 /// Largest file that a plugin may read or write, in bytes.
@@ -27,6 +27,8 @@ pub struct FilesGate {
     config_dir: PathBuf,
     /// What `~` stands for.
     home: Option<PathBuf>,
+    /// Files are written only where the operation may change something.
+    phase: Phase,
     seals: Arc<Seals>,
     effects: Arc<dyn Effects>,
 }
@@ -63,10 +65,11 @@ impl FilesGate {
         service: Arc<Service>,
         config_dir: Option<PathBuf>,
         home: Option<PathBuf>,
+        phase: Phase,
         seals: Arc<Seals>,
         effects: Arc<dyn Effects>,
     ) -> Self {
-        Self { authority, service, config_dir: config_dir.unwrap_or_default(), home, seals, effects }
+        Self { authority, service, config_dir: config_dir.unwrap_or_default(), home, phase, seals, effects }
     }
 
     /// The text of a file.
@@ -107,6 +110,13 @@ impl FilesGate {
     pub fn write(&self, path: &str, content: &str) -> Result<bool, FilesError> {
         let granted = self.authority.as_ref().map_or(&[][..], |grant| &grant.write_options);
         let file = self.granted_path(path, granted, "write", "write-options")?;
+        if self.phase == Phase::ReadOnly {
+            return Err(FilesError::Denied(Denial {
+                capability: "files".to_owned(),
+                message: "files are written by `provision` and `destroy` only".to_owned(),
+                allow: None,
+            }));
+        }
         let unusable =
             |reason: &str| FilesError::Unusable { path: path.to_owned(), reason: reason.to_owned() };
         if content.len() as u64 > MAX_FILE {
@@ -141,6 +151,11 @@ impl FilesGate {
         Ok(true)
     }
 
+    /// The text of an option.
+    fn named(&self, option: &str) -> Option<&str> {
+        self.service.option(option)?.as_str()
+    }
+
     /// The file that the path means, if an option of the service names it literally.
     fn granted_path(
         &self,
@@ -149,8 +164,8 @@ impl FilesGate {
         verb: &str,
         list: &str,
     ) -> Result<PathBuf, FilesError> {
-        if !options.iter().any(|option| option_value(&self.service.options, option) == Some(path)) {
-            let named = options.iter().find(|option| option_value(&self.service.options, option).is_some());
+        if !options.iter().any(|option| self.named(option) == Some(path)) {
+            let named = options.iter().find(|option| self.named(option).is_some());
             let allow = match named {
                 Some(option) => format!("set `{option}` of service `{}` to this path", self.service.id),
                 None => format!("[authority.files]\n{list} = [\"<option that names the file>\"]"),
@@ -183,11 +198,6 @@ impl FilesGate {
         }
         Ok(self.config_dir.join(expanded))
     }
-}
-
-/// The text at a dotted path of the options.
-fn option_value<'a>(options: &'a serde_json::Value, dotted: &str) -> Option<&'a str> {
-    dotted.split('.').try_fold(options, |value, member| value.get(member))?.as_str()
 }
 
 fn make_folder(file: &Path) -> Result<(), ss_durable::FileError> {

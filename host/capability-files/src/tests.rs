@@ -35,12 +35,13 @@ struct Place {
     folder: tempfile::TempDir,
     seals: Arc<Seals>,
     effects: Arc<Recorder>,
+    phase: Phase,
 }
 
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, seals: Arc::new(Seals::new()), effects: Arc::default() }
+        Self { folder, seals: Arc::new(Seals::new()), effects: Arc::default(), phase: Phase::Mutating }
     }
 
     fn gate(&self, options: serde_json::Value) -> FilesGate {
@@ -66,6 +67,7 @@ impl Place {
             Arc::new(service),
             Some(self.folder.path().to_owned()),
             Some(self.folder.path().join("home")),
+            self.phase,
             Arc::clone(&self.seals),
             Arc::clone(&self.effects) as Arc<dyn Effects>,
         )
@@ -174,5 +176,17 @@ fn without_a_journal_nothing_is_written() {
     let mut place = Place::new();
     place.effects = Arc::new(Recorder { broken: true, ..Recorder::default() });
     assert!(place.gate(config("in", "out")).write("out", "x").is_err());
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn while_planning_nothing_is_written() {
+    let mut place = Place::new();
+    place.phase = Phase::ReadOnly;
+    std::fs::write(place.path("in"), "hello").unwrap();
+    let gate = place.gate(config("in", "out"));
+    assert_eq!(gate.read("in").unwrap(), "hello");
+    let result = gate.write("out", "x");
+    assert!(matches!(result, Err(FilesError::Denied(_))));
     assert!(!place.path("out").exists());
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ss_authority::ProcessAuthority;
-use ss_provider::{Effect, EffectOutcome, Effects, Service};
+use ss_provider::{Effect, EffectOutcome, Effects, Phase, Service};
 use ss_secret::{Seals, Source};
 
 use crate::policy::{denied, judge, judge_probe, printable};
@@ -39,8 +39,8 @@ pub struct ProcessConfig {
     pub environment: Arc<Vec<(OsString, OsString)>>,
     /// Processes that the recorded state of this service names.
     pub known: Vec<Handle>,
-    /// Whether processes may be started and ended: only in `provision` and `destroy`.
-    pub may_change: bool,
+    /// Processes are started and ended only where the operation may change something.
+    pub phase: Phase,
     /// Secrets behind sealed tokens.
     pub seals: Arc<Seals>,
     /// The journal.
@@ -95,7 +95,7 @@ impl ProcessGate {
     /// # Errors
     /// If it is not this service's, or this operation may change nothing.
     pub fn terminate(&self, handle: &Handle, grace: Duration) -> Result<bool, ProcessError> {
-        self.check_may_change()?;
+        self.check_phase()?;
         if !self.is_own(handle) {
             return Err(denied(
                 format!(
@@ -140,7 +140,7 @@ impl ProcessGate {
 
     fn prepare(&self, command: &Command) -> Result<Prepared, ProcessError> {
         let config = &self.config;
-        self.check_may_change()?;
+        self.check_phase()?;
         let words = judge(config.authority.as_ref(), &config.service, &config.config_dir, command)?;
         if self.spawned.fetch_add(1, Ordering::SeqCst) >= MAX_SPAWNS {
             return Err(denied(format!("the plugin may not start more than {MAX_SPAWNS} processes"), None));
@@ -187,8 +187,8 @@ impl ProcessGate {
         self.own.lock().unwrap_or_else(PoisonError::into_inner).contains(handle)
     }
 
-    fn check_may_change(&self) -> Result<(), ProcessError> {
-        if self.config.may_change {
+    fn check_phase(&self) -> Result<(), ProcessError> {
+        if self.config.phase == Phase::Mutating {
             return Ok(());
         }
         Err(denied("processes are started and ended by `provision` and `destroy` only".to_owned(), None))

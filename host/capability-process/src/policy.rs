@@ -72,13 +72,8 @@ pub(crate) fn judge_probe(
     url: &str,
 ) -> Result<(), ProcessError> {
     let options = authority.map_or(&[][..], |grant| &grant.probe_options);
-    let named = options.iter().any(|option| {
-        option
-            .split('.')
-            .try_fold(&service.options, |value, member| value.get(member))
-            .and_then(|value| value.as_str())
-            == Some(url)
-    });
+    let named =
+        options.iter().any(|option| service.option(option).and_then(serde_json::Value::as_str) == Some(url));
     if named {
         return Ok(());
     }

@@ -52,7 +52,7 @@ fn gate() -> SecretsGate {
         seals: Arc::default(),
         scrubber: Arc::default(),
         effects: Arc::<Recorder>::default(),
-        may_change: true,
+        phase: Phase::Mutating,
     }
 }
 
@@ -144,7 +144,7 @@ fn generating_needs_the_grant_and_a_changing_operation() {
     let mut ungranted = gate();
     ungranted.authority.generate = false;
     assert!(is_denied(ungranted.generate("password", 32, Alphabet::Alphanumeric)));
-    let planning = SecretsGate { may_change: false, ..gate() };
+    let planning = SecretsGate { phase: Phase::ReadOnly, ..gate() };
     assert!(is_denied(planning.generate("password", 32, Alphabet::Alphanumeric)));
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ss_authority::VaultAuthority;
-use ss_provider::{Denial, Effect, EffectOutcome, Effects};
+use ss_provider::{Denial, Effect, EffectOutcome, Effects, Phase};
 use ss_secret::{Scrubber, Seals, Secret, Source, Token};
 
 /// Largest value that a plugin may write, in bytes.
@@ -55,8 +55,8 @@ pub struct VaultGate {
     pub scrubber: Arc<Scrubber>,
     /// The journal.
     pub effects: Arc<dyn Effects>,
-    /// Whether keys may be written: only in `provision` and `destroy`.
-    pub may_change: bool,
+    /// Keys are written only where the operation may change something.
+    pub phase: Phase,
 }
 
 impl VaultGate {
@@ -91,7 +91,7 @@ impl VaultGate {
                 Some(format!("[authority.vault]\nwrite = [\"{}\"]", printable(&key))),
             ));
         }
-        if !self.may_change {
+        if self.phase == Phase::ReadOnly {
             return Err(denied("keys are written by `provision` and `destroy` only".to_owned(), None));
         }
         let unavailable = |reason: String| VaultError::Unavailable { reason };

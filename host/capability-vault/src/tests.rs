@@ -58,7 +58,7 @@ fn gate(memory: &Arc<Memory>) -> VaultGate {
         seals: Arc::default(),
         scrubber: Arc::default(),
         effects: Arc::new(Recorder { broken: false }),
-        may_change: true,
+        phase: Phase::Mutating,
     }
 }
 
@@ -134,7 +134,7 @@ fn writing_elsewhere_is_denied() {
 #[test]
 fn while_planning_nothing_is_written() {
     let memory = Arc::default();
-    let gate = VaultGate { may_change: false, ..gate(&memory) };
+    let gate = VaultGate { phase: Phase::ReadOnly, ..gate(&memory) };
     assert!(is_denied(gate.set_provider_key("neon", "api_key", "x")));
     assert_eq!(memory.values.lock().unwrap()["providers:neon/api_key"], "neon-key");
 }

@@ -59,7 +59,7 @@ impl Place {
             log: self.folder.path().join("logs/web.log"),
             environment: Arc::new(std::env::vars_os().filter(|(name, _)| name == "PATH").collect::<Vec<_>>()),
             known: Vec::new(),
-            may_change: true,
+            phase: Phase::Mutating,
             seals: Arc::clone(&self.seals),
             effects: Arc::clone(&self.effects) as Arc<dyn Effects>,
         }
@@ -171,7 +171,7 @@ fn while_planning_no_process_is_started_or_ended() {
     let place = Place::new();
     let own = Handle::of(std::process::id()).unwrap();
     let gate = ProcessGate::new(ProcessConfig {
-        may_change: false,
+        phase: Phase::ReadOnly,
         known: vec![own.clone()],
         ..place.config("true", Vec::new())
     });
