@@ -15,10 +15,14 @@ impl Generator for Memory {
         &self,
         service: &str,
         name: &str,
-        make: &mut dyn FnMut() -> Secret,
+        make: &mut dyn FnMut() -> Result<Secret, String>,
     ) -> Result<Secret, String> {
         let mut values = self.0.lock().unwrap();
-        Ok(values.entry(format!("{service}/{name}")).or_insert_with(make).clone())
+        let key = format!("{service}/{name}");
+        if !values.contains_key(&key) {
+            values.insert(key.clone(), make()?);
+        }
+        Ok(values[&key].clone())
     }
 }
 
