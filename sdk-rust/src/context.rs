@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, Host, Level, Metadata, State, Wait, rfc3339};
+use crate::{Failure, Host, HostRef, Level, Metadata, State, Wait, rfc3339};
 
 /// One operation: what it may know, and the host that it acts through.
 #[derive(Clone)]
 pub struct Context<'h> {
     /// The host.
-    pub host: &'h dyn Host,
+    pub host: HostRef<'h>,
     /// `name` of `starsystem.yaml`.
     pub project: String,
     /// The environment, such as `local` or `prod`.
@@ -32,7 +32,7 @@ pub struct Context<'h> {
 
 impl<'h> Context<'h> {
     /// A context with nothing but the host; the rest is filled in by whoever makes it.
-    pub fn new(host: &'h dyn Host) -> Self {
+    pub fn new(host: HostRef<'h>) -> Self {
         Self {
             host,
             project: String::new(),
@@ -76,8 +76,7 @@ impl<'h> Context<'h> {
     pub fn save_partial(&self, partial: &impl Serialize) -> Result<(), Failure> {
         let json = serde_json::to_string(partial)
             .map_err(|error| Failure::internal(format!("partial state is not JSON: {error}")))?;
-        self.host
-            .save_partial_state(&json)
+        Host::save_partial_state(self.host, &json)
             .map_err(|error| Failure::internal(format!("partial state could not be kept: {error}")))
     }
 
@@ -87,12 +86,19 @@ impl<'h> Context<'h> {
         let first = self.existing.as_ref().filter(|existing| existing.resource_id == resource_id);
         State {
             provider: provider.into(),
-            provisioned_at: first
-                .map_or_else(|| rfc3339(self.host.wall_clock()), |existing| existing.provisioned_at.clone()),
+            provisioned_at: first.map_or_else(
+                || rfc3339(Host::wall_clock(self.host)),
+                |existing| existing.provisioned_at.clone(),
+            ),
             resource_id,
             region: None,
             metadata: Metadata::new(),
         }
+    }
+
+    /// Pauses; false at once if the operation should wind up.
+    pub fn sleep(&self, duration: Duration) -> bool {
+        Host::sleep(self.host, duration)
     }
 
     /// Waits for `what`, such as `the machine to start`, for at most `limit`.
@@ -102,22 +108,22 @@ impl<'h> Context<'h> {
 
     /// A step is done, such as `App created: my-app`.
     pub fn step(&self, message: impl AsRef<str>) {
-        self.host.step(message.as_ref());
+        Host::step(self.host, message.as_ref());
     }
 
     /// Logs what the plugin's author wants to know.
     pub fn debug(&self, message: impl AsRef<str>) {
-        self.host.log(Level::Debug, message.as_ref());
+        Host::log(self.host, Level::Debug, message.as_ref());
     }
 
     /// Logs what a curious person wants to know.
     pub fn info(&self, message: impl AsRef<str>) {
-        self.host.log(Level::Info, message.as_ref());
+        Host::log(self.host, Level::Info, message.as_ref());
     }
 
     /// Logs that something is off.
     pub fn warn(&self, message: impl AsRef<str>) {
-        self.host.log(Level::Warn, message.as_ref());
+        Host::log(self.host, Level::Warn, message.as_ref());
     }
 }
 

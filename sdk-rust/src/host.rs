@@ -1,7 +1,7 @@
 //! Everything that a plugin can reach outside its own memory: the imports of the contract as one trait.
 //!
 //! A component runs against the real imports, tests against `testing::FakeHost`. Provider code
-//! calls it through [`Context`](crate::Context) and [`http::Client`](crate::http::Client).
+//! reaches it through [`Context`](crate::Context) and [`http::Client`](crate::http::Client).
 
 use std::time::Duration;
 
@@ -132,6 +132,20 @@ pub trait Host {
     /// Not granted, or not writable.
     fn write_file(&self, path: &str, content: &str) -> Result<bool, FileError>;
 }
+
+/// The host that an operation acts through.
+///
+/// In a component it is the one real host, known by its type: what a plugin does not call is then not
+/// imported by its component. Elsewhere it is any [`Host`].
+#[cfg(target_arch = "wasm32")]
+pub type HostRef<'h> = &'h crate::guest::Imports;
+
+/// The host that an operation acts through.
+///
+/// In a component it is the one real host, known by its type: what a plugin does not call is then not
+/// imported by its component. Elsewhere it is any [`Host`].
+#[cfg(not(target_arch = "wasm32"))]
+pub type HostRef<'h> = &'h dyn Host;
 
 /// Why the vault refused, as a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -78,6 +78,7 @@
 //! `testing::FakeHost`, which plays the provider, keeps what was sent, and can
 //! crash at any host call.
 
+mod capability;
 mod context;
 mod digest;
 mod failure;
@@ -97,10 +98,13 @@ pub mod guest;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use capability::{Files, Processes, Secrets, Vault};
 pub use context::Context;
 pub use digest::digest;
 pub use failure::{Failure, FailureKind};
-pub use host::{Alphabet, Command, Completed, Denial, FileError, Host, Level, ProcessHandle, SpawnError};
+pub use host::{
+    Alphabet, Command, Completed, Denial, FileError, Host, HostRef, Level, ProcessHandle, SpawnError,
+};
 pub use model::{
     Action, Change, Credential, Description, Health, Metadata, Outcome, Plan, Service, Shape, State,
     Variable, VaultKey,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::{Failure, Host};
+use crate::{Failure, Host, HostRef};
 
 /// A wait with exponential back-off, a deadline, and an ear for the person who wants to stop.
 ///
 /// The first pause is 250 ms and each is 1.6 times the one before, up to 5 s: short waits end soon, long
 /// ones cost few requests (a minute takes about 18).
 pub struct Wait<'h> {
-    host: &'h dyn Host,
+    host: HostRef<'h>,
     what: String,
     limit: Duration,
     first_pause: Duration,
@@ -18,7 +18,7 @@ pub struct Wait<'h> {
 
 impl<'h> Wait<'h> {
     /// Waits for `what`, such as `the machine to start`, for at most `limit`.
-    pub fn new(host: &'h dyn Host, what: impl Into<String>, limit: Duration) -> Self {
+    pub fn new(host: HostRef<'h>, what: impl Into<String>, limit: Duration) -> Self {
         Self {
             host,
             what: what.into(),
@@ -46,7 +46,11 @@ impl<'h> Wait<'h> {
     /// wind up; otherwise the failure of `look`.
     pub fn until<T>(&self, look: impl FnMut() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
         self.within_limit(look)?.ok_or_else(|| {
-            Failure::unavailable(format!("gave up waiting for {} after {} s", self.what, self.limit.as_secs()))
+            Failure::unavailable(format!(
+                "gave up waiting for {} after {} s",
+                self.what,
+                self.limit.as_secs()
+            ))
         })
     }
 
@@ -59,18 +63,18 @@ impl<'h> Wait<'h> {
         &self,
         mut look: impl FnMut() -> Result<Option<T>, Failure>,
     ) -> Result<Option<T>, Failure> {
-        let start = self.host.monotonic_clock();
+        let start = Host::monotonic_clock(self.host);
         let mut pause = self.first_pause;
         loop {
             let seen = look();
-            let elapsed = self.host.monotonic_clock().saturating_sub(start);
+            let elapsed = Host::monotonic_clock(self.host).saturating_sub(start);
             match seen {
                 Ok(None) if elapsed < self.limit => {}
                 Err(failure) if failure.is_transient() && elapsed < self.limit => {}
                 decided => return decided,
             }
-            self.host.waiting(&format!("waiting for {}", self.what));
-            if !self.host.sleep(pause.min(self.limit.saturating_sub(elapsed))) {
+            Host::waiting(self.host, &format!("waiting for {}", self.what));
+            if !Host::sleep(self.host, pause.min(self.limit.saturating_sub(elapsed))) {
                 return Err(Failure::unavailable(format!("stopped while waiting for {}", self.what)));
             }
             pause = pause.mul_f32(1.6).min(self.longest_pause);

@@ -113,7 +113,7 @@ fn render(
     options: &GenerateConfig,
 ) -> Result<ConfigFile, Failure> {
     let path = service.option_path("generate_config.template");
-    let template = context.host.read_file(&options.template).map_err(|error| match error {
+    let template = context.files().read(&options.template).map_err(|error| match error {
         FileError::NotFound(message) | FileError::NotGranted(message) | FileError::Failed(message) => {
             Failure::invalid_configuration(path.clone(), format!("the template cannot be read: {message}"))
         }

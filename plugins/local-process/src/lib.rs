@@ -49,7 +49,7 @@ impl Provider for LocalProcess {
         let Some(record) = Record::latest(context) else {
             return Ok(Plan::new(Action::Create, format!("process {}", definition.program())));
         };
-        if !context.host.alive(&record.handle()) {
+        if !context.processes().alive(&record.handle()) {
             return Ok(Plan {
                 action: Action::Update,
                 detail: format!("start again: {}", record.not_running()),
@@ -80,7 +80,7 @@ impl Provider for LocalProcess {
 
     fn status(context: &Context<'_>, state: &State) -> Result<Health, Failure> {
         let record: Record = state.parse_metadata()?;
-        if !context.host.alive(&record.handle()) {
+        if !context.processes().alive(&record.handle()) {
             return Ok(Health::unhealthy(record.not_running()));
         }
         let Some(url) = &record.health_check else {
@@ -94,12 +94,12 @@ impl Provider for LocalProcess {
 
     fn observe(context: &Context<'_>, _: &Service<Options>, state: &State) -> Result<Vec<Change>, Failure> {
         let record: Record = state.parse_metadata()?;
-        Ok(if context.host.alive(&record.handle()) { Vec::new() } else { vec![gone()] })
+        Ok(if context.processes().alive(&record.handle()) { Vec::new() } else { vec![gone()] })
     }
 
     fn find(context: &Context<'_>, _: &Service<Options>) -> Result<Option<State>, Failure> {
         let left: Option<Record> = context.partial();
-        Ok(left.filter(|record| context.host.alive(&record.handle())).map(|record| record.state(context)))
+        Ok(left.filter(|record| context.processes().alive(&record.handle())).map(|record| record.state(context)))
     }
 
     fn destroy(context: &Context<'_>, state: &State) -> Result<(), Failure> {

@@ -68,7 +68,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
         let Some(file) = &self.definition.config else {
             return Ok(false);
         };
-        self.context.host.write_file(&file.output, &file.text).map_err(|error| match error {
+        self.context.files().write(&file.output, &file.text).map_err(|error| match error {
             FileError::NotFound(message) | FileError::NotGranted(message) | FileError::Failed(message) => {
                 Failure::invalid_configuration(
                     self.service.option_path("generate_config.output"),
@@ -86,13 +86,13 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
             directory: directory.ok_or_else(|| Failure::internal("there is no directory to start it in"))?,
             env: self.service.env.clone(),
         };
-        let handle = self.context.host.spawn_detached(&command).map_err(|error| self.not_started(error))?;
+        let handle = self.context.processes().spawn_detached(&command).map_err(|error| self.not_started(error))?;
         let health_check = self.service.options.health_check.clone();
         let record = self.definition.record(handle, health_check, &self.context.idempotency_key);
         self.context.save_partial(&record)?;
         self.context.step(format!("started (pid {})", record.pid));
         if record.health_check.is_none() {
-            self.context.host.sleep(SETTLE);
+            self.context.sleep(SETTLE);
         }
         match self.check(&record)? {
             Verdict::Healthy => Ok(record),
@@ -155,7 +155,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
     }
 
     fn is_alive(&self, record: &Record) -> bool {
-        self.context.host.alive(&record.handle())
+        self.context.processes().alive(&record.handle())
     }
 
     /// A conflict, not `unavailable`: asking again later does not bring the process back.
@@ -175,7 +175,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
 
     /// The message with the last output of the process under it.
     fn with_output(&self, message: String) -> String {
-        let output = self.context.host.log_tail(QUOTED_LINES);
+        let output = self.context.processes().log_tail(QUOTED_LINES);
         let output = output.trim_end();
         if output.is_empty() { message } else { format!("{message}; its last output:\n{output}") }
     }
@@ -183,7 +183,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
 
 /// Asks a health check once. The reason says what was wrong.
 pub fn probe(context: &Context<'_>, url: &str) -> Result<(), String> {
-    match context.host.probe(url) {
+    match context.processes().probe(url) {
         Ok(200..=399) => Ok(()),
         Ok(status) => Err(format!("the health check at {url} answers {status}")),
         Err(why) => Err(format!("the health check at {url} does not answer: {why}")),
@@ -192,7 +192,7 @@ pub fn probe(context: &Context<'_>, url: &str) -> Result<(), String> {
 
 /// Ends a process. One that is gone already is fine.
 pub fn terminate(context: &Context<'_>, record: &Record) -> Result<(), Failure> {
-    match context.host.terminate(&record.handle(), GRACE) {
+    match context.processes().terminate(&record.handle(), GRACE) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure::conflict(format!("pid {} did not end", record.pid))),
         Err(SpawnError::NotGranted(message)) => Err(Failure::internal(message)),

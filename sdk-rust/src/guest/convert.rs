@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use super::bindings::starsystem::provisioner::types as wit;
 use crate::{
-    Action, Change, Context, Credential, Description, Failure, FailureKind, Health, Host, Metadata, Outcome,
-    Plan, Service, Shape, State, Variable, VaultKey,
+    Action, Change, Context, Credential, Description, Failure, FailureKind, Health, HostRef, Metadata,
+    Outcome, Plan, Service, Shape, State, Variable, VaultKey,
 };
 
-pub(super) fn context(host: &'static dyn Host, context: wit::Context) -> Context<'static> {
+pub(super) fn context(host: HostRef<'static>, context: wit::Context) -> Context<'static> {
     Context {
         project: context.project,
         environment: context.environment,

@@ -10,7 +10,8 @@ use crate::http::{Request, Response, TransportError};
 use crate::{Alphabet, Command, Completed, Denial, FileError, Host, Level, ProcessHandle, SpawnError};
 
 /// The imports of the component.
-pub(super) struct Imports;
+#[derive(Debug)]
+pub struct Imports;
 
 impl Host for Imports {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {

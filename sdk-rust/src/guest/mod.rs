@@ -8,6 +8,7 @@ mod imports;
 mod outgoing;
 
 pub use adapter::Component;
+pub use imports::Imports;
 
 /// What `wit-bindgen` makes of the contract.
 #[allow(missing_docs, unsafe_code, clippy::all, reason = "generated from the contract")]

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Method, Request, Response, TransportError, percent_encode};
-use crate::{Failure, FailureKind, Host};
+use crate::{Failure, FailureKind, Host, HostRef};
 
 /// How often an unsafe request that met 429 is sent again. The gate repeats safe requests by itself.
 const RATE_LIMIT_RETRIES: u32 = 5;
@@ -21,7 +21,7 @@ const LONGEST_QUOTE: usize = 300;
 /// A client of one API.
 #[derive(Clone)]
 pub struct Client<'h> {
-    host: &'h dyn Host,
+    host: HostRef<'h>,
     provider: &'static str,
     base: String,
     headers: Vec<(String, String)>,
@@ -31,7 +31,7 @@ pub struct Client<'h> {
 impl<'h> Client<'h> {
     /// A client for the API of `provider` (its name for people) at `base`, such as
     /// `https://console.neon.tech/api/v2`.
-    pub fn new(host: &'h dyn Host, provider: &'static str, base: impl Into<String>) -> Self {
+    pub fn new(host: HostRef<'h>, provider: &'static str, base: impl Into<String>) -> Self {
         let agent = concat!("starsystem/", env!("CARGO_PKG_VERSION"));
         Self {
             host,
@@ -150,13 +150,14 @@ impl Call<'_, '_> {
     pub fn send(&self) -> Result<Response, Failure> {
         let mut attempt = 0;
         loop {
-            let response = self.client.host.send(&self.request).map_err(|error| self.no_answer(error))?;
+            let response =
+                Host::send(self.client.host, &self.request).map_err(|error| self.no_answer(error))?;
             let pause = response.retry_after().unwrap_or(1 << attempt);
             let again = response.status == 429
                 && !self.request.method.is_safe()
                 && attempt < RATE_LIMIT_RETRIES
                 && pause <= LONGEST_RETRY_AFTER;
-            if !again || !self.client.host.sleep(Duration::from_secs(pause)) {
+            if !again || !Host::sleep(self.client.host, Duration::from_secs(pause)) {
                 return Ok(response);
             }
             attempt += 1;
