@@ -76,7 +76,10 @@ impl Approvals {
         };
         let wire: Wire = strict::toml(&bytes, MAX_FILE).map_err(|error| malformed(error.to_string()))?;
         if wire.version != FORMAT {
-            return Err(malformed(format!("its version is {}; this ss reads version {FORMAT}", wire.version)));
+            return Err(malformed(format!(
+                "its version is {}; this ss reads version {FORMAT}",
+                wire.version
+            )));
         }
         Ok(Self { home: home.to_owned(), entries: wire.approvals })
     }
@@ -160,7 +163,9 @@ mod tests {
     fn a_damaged_file_is_an_error_and_stays() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("approvals.toml");
-        for text in ["version = 2", "version = 1\nextra = 1", "x", "version = 1\n[[approval]]\nworkspace = \"/\""] {
+        for text in
+            ["version = 2", "version = 1\nextra = 1", "x", "version = 1\n[[approval]]\nworkspace = \"/\""]
+        {
             std::fs::write(&file, text).unwrap();
             assert!(matches!(Approvals::read(home.path()), Err(ApprovalsError::Malformed { .. })), "{text}");
             assert_eq!(std::fs::read_to_string(&file).unwrap(), text);

@@ -18,7 +18,7 @@ pub const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
 
 /// What can be seen of a component without compiling it.
 #[derive(Debug)]
-pub(crate) struct Outline<'a> {
+pub struct Outline<'a> {
     /// Text of `plugin.toml`.
     pub manifest: &'a str,
     /// Names of everything it imports.
@@ -50,14 +50,16 @@ pub enum ComponentError {
 }
 
 /// Looks at a component from outside.
-pub(crate) fn outline(bytes: &[u8]) -> Result<Outline<'_>, ComponentError> {
+///
+/// # Errors
+/// If it is not a component with one manifest and an adapter.
+pub fn outline(bytes: &[u8]) -> Result<Outline<'_>, ComponentError> {
     let (mut manifest, mut imports, mut adapter) = (None, Vec::new(), None);
     each_section(bytes, |section| {
         match section {
             Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => {
-                if manifest.replace(custom.data()).is_some() {
-                    return Err(ComponentError::Manifest("is there twice"));
-                }
+                let twice = manifest.replace(custom.data()).is_some();
+                return if twice { Err(ComponentError::Manifest("is there twice")) } else { Ok(()) };
             }
             Payload::ComponentImportSection(section) => {
                 for import in section {
@@ -74,7 +76,8 @@ pub(crate) fn outline(bytes: &[u8]) -> Result<Outline<'_>, ComponentError> {
         Ok(())
     })?;
     let manifest = manifest.ok_or(ComponentError::Manifest("is missing"))?;
-    let manifest = std::str::from_utf8(manifest).map_err(|_| ComponentError::Manifest("is not UTF-8 text"))?;
+    let manifest =
+        std::str::from_utf8(manifest).map_err(|_| ComponentError::Manifest("is not UTF-8 text"))?;
     Ok(Outline { manifest, imports, contract: adapter.ok_or(ComponentError::NoAdapter)? })
 }
 
@@ -115,7 +118,8 @@ fn each_section<'a>(
         position += consumed;
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } => return Err(ComponentError::CoreModule),
-            Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
+            Payload::ModuleSection { unchecked_range, .. }
+            | Payload::ComponentSection { unchecked_range, .. } => {
                 position = usize::try_from(unchecked_range.end).map_err(|_| cut_short(bytes))?;
             }
             Payload::End(_) => return Ok(()),
@@ -130,7 +134,7 @@ fn cut_short(bytes: &[u8]) -> ComponentError {
 
 #[expect(clippy::needless_pass_by_value, reason = "given to `map_err`")]
 fn malformed(error: wasmparser::BinaryReaderError) -> ComponentError {
-    ComponentError::Malformed { reason: error.message().to_owned(), offset: error.offset() as u64 }
+    ComponentError::Malformed { reason: error.message().to_owned(), offset: error.offset() }
 }
 
 fn write_leb128(out: &mut Vec<u8>, mut value: usize) {

@@ -21,7 +21,7 @@ const ADAPTER: &str = "adapter";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Contract {
     /// Name of the world, such as `provisioner`.
-    pub world: String,
+    pub world: Box<str>,
     /// Version of the package.
     pub version: Version,
 }
@@ -29,7 +29,7 @@ pub struct Contract {
 impl Contract {
     /// The provisioner world at `version`.
     pub fn provisioner(version: Version) -> Self {
-        Self { world: PROVISIONER.to_owned(), version }
+        Self { world: PROVISIONER.into(), version }
     }
 }
 
@@ -54,7 +54,11 @@ impl FromStr for Contract {
             .and_then(|rest| rest.split_once('@'))
             .ok_or(NotAContract)?;
         let version = Version::parse(version).map_err(|_| NotAContract)?;
-        if ss_authority::is_plugin_name(world) { Ok(Self { world: world.to_owned(), version }) } else { Err(NotAContract) }
+        if ss_authority::is_plugin_name(world) {
+            Ok(Self { world: world.into(), version })
+        } else {
+            Err(NotAContract)
+        }
     }
 }
 
@@ -74,6 +78,8 @@ impl<'de> Deserialize<'de> for Contract {
 #[derive(Debug)]
 struct Known {
     version: Version,
+    /// The oldest `ss` that can run it.
+    since: Version,
     /// The contract's own interfaces.
     interfaces: &'static [&'static str],
     /// Interfaces of WASI 0.2, at any patch of it.
@@ -83,6 +89,7 @@ struct Known {
 /// Every contract that this `ss` can run. A released one is never taken away.
 const KNOWN: &[Known] = &[Known {
     version: Version::new(0, 1, 0),
+    since: Version::new(0, 1, 0),
     interfaces: &["files", "journal", "process", "progress", "secrets", "timer", "types", "vault"],
     // The world names only outgoing HTTP, clocks and random. The others are what the standard libraries of
     // guest languages import whether they use them or not; the runtime serves them empty: no variables, no
@@ -118,6 +125,11 @@ pub fn is_known(contract: &Contract) -> bool {
     find(contract).is_some()
 }
 
+/// The oldest `ss` that can run the contract; none if this one cannot.
+pub fn min_ss(contract: &Contract) -> Option<Version> {
+    find(contract).map(|known| known.since.clone())
+}
+
 /// The contracts that this `ss` can run, oldest first, for messages: `0.1.0, 0.2.0`.
 pub fn known() -> String {
     KNOWN.iter().map(|known| known.version.to_string()).collect::<Vec<_>>().join(", ")
@@ -141,7 +153,7 @@ pub(crate) fn of_export(name: &str) -> Option<Contract> {
 }
 
 fn find(contract: &Contract) -> Option<&'static Known> {
-    KNOWN.iter().find(|known| contract.world == PROVISIONER && known.version == contract.version)
+    KNOWN.iter().find(|known| *contract.world == *PROVISIONER && known.version == contract.version)
 }
 
 fn is_version(text: &str, version: &Version) -> bool {
@@ -149,7 +161,8 @@ fn is_version(text: &str, version: &Version) -> bool {
 }
 
 fn is_wasi_02(text: &str) -> bool {
-    Version::parse(text).is_ok_and(|version| (version.major, version.minor) == (0, 2) && version.pre.is_empty())
+    Version::parse(text)
+        .is_ok_and(|version| (version.major, version.minor) == (0, 2) && version.pre.is_empty())
 }
 
 #[cfg(test)]
@@ -177,7 +190,8 @@ mod tests {
     #[test]
     fn imports_are_those_of_the_world() {
         let contract = Contract::provisioner(Version::new(0, 1, 0));
-        for allowed in ["wasi:io/poll@0.2.6", "wasi:http/types@0.2.12", "starsystem:provisioner/vault@0.1.0"] {
+        for allowed in ["wasi:io/poll@0.2.6", "wasi:http/types@0.2.12", "starsystem:provisioner/vault@0.1.0"]
+        {
             assert!(allows_import(&contract, allowed), "{allowed}");
         }
         for refused in [

@@ -85,8 +85,7 @@ pub enum EnvelopeError {
 
 /// The pre-authentication encoding: what a DSSE signature is over.
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut encoded =
-        format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    let mut encoded = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     encoded.extend_from_slice(payload);
     encoded
 }
@@ -186,7 +185,11 @@ mod tests {
     }
 
     fn trust(keys: &[&SigningKey], threshold: usize) -> Delegation {
-        Delegation { namespace: "test".into(), keys: keys.iter().map(|key| key.public()).collect(), threshold }
+        Delegation {
+            namespace: "test".into(),
+            keys: keys.iter().map(|key| key.public()).collect(),
+            threshold,
+        }
     }
 
     /// The test vector of the DSSE protocol document.
@@ -242,7 +245,10 @@ mod tests {
     fn every_truncation_is_refused() {
         let bytes = Envelope::sign(TYPE, b"hello", &[&key(1)]).to_bytes();
         for length in 0..bytes.len() - 1 {
-            assert!(matches!(Envelope::parse(&bytes[..length]), Err(EnvelopeError::Malformed(_))), "{length}");
+            assert!(
+                matches!(Envelope::parse(&bytes[..length]), Err(EnvelopeError::Malformed(_))),
+                "{length}"
+            );
         }
     }
 

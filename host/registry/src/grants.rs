@@ -51,16 +51,22 @@ fn process_pieces(process: &ProcessAuthority) -> Vec<Authority> {
     if process.service_command {
         parts.push(ProcessAuthority { service_command: true, ..nothing() });
     }
-    parts.extend(process.commands.iter().map(|words| ProcessAuthority { commands: vec![words.clone()], ..nothing() }));
     parts.extend(
-        process.probe_options.iter().map(|option| ProcessAuthority { probe_options: vec![option.clone()], ..nothing() }),
+        process.commands.iter().map(|words| ProcessAuthority { commands: vec![words.clone()], ..nothing() }),
+    );
+    parts.extend(
+        process
+            .probe_options
+            .iter()
+            .map(|option| ProcessAuthority { probe_options: vec![option.clone()], ..nothing() }),
     );
     parts.into_iter().map(|process| Authority { process: Some(process), ..Default::default() }).collect()
 }
 
 fn files_pieces(files: &FilesAuthority) -> Vec<Authority> {
     let read = |option: &String| FilesAuthority { read_options: vec![option.clone()], ..Default::default() };
-    let write = |option: &String| FilesAuthority { write_options: vec![option.clone()], ..Default::default() };
+    let write =
+        |option: &String| FilesAuthority { write_options: vec![option.clone()], ..Default::default() };
     let parts = files.read_options.iter().map(read).chain(files.write_options.iter().map(write));
     parts.map(|files| Authority { files: Some(files), ..Default::default() }).collect()
 }

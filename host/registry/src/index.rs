@@ -177,5 +177,6 @@ fn lines_of(bytes: &[u8]) -> Result<impl Iterator<Item = (usize, &str)>, IndexEr
 }
 
 fn parse_line<T: serde::de::DeserializeOwned>(line: usize, text: &str) -> Result<T, IndexError> {
-    strict::json(text.as_bytes(), MAX_LINE).map_err(|error| IndexError::Line { line, reason: error.to_string() })
+    strict::json(text.as_bytes(), MAX_LINE)
+        .map_err(|error| IndexError::Line { line, reason: error.to_string() })
 }

@@ -121,12 +121,10 @@ mod tests {
     /// RFC 8032, section 7.1, test 2.
     #[test]
     fn agrees_with_the_published_vector() {
-        let key = SigningKey::from_seed_hex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
-            .unwrap();
-        assert_eq!(
-            key.public().to_hex(),
-            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
-        );
+        let key =
+            SigningKey::from_seed_hex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+                .unwrap();
+        assert_eq!(key.public().to_hex(), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
         let signature = key.sign(&[0x72]);
         assert_eq!(
             hex::encode(&signature),

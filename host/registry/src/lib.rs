@@ -31,7 +31,9 @@ mod verify;
 mod workspace;
 
 pub use approvals::{Approvals, ApprovalsError};
-pub use component::{ComponentError, MANIFEST_SECTION, MAX_COMPONENT, embed_manifest};
+pub use component::{
+    ComponentError, MANIFEST_SECTION, MAX_COMPONENT, Outline, embed_manifest, outline as inspect,
+};
 pub use contract::{Contract, NotAContract, is_known as is_known_contract, known as known_contracts};
 pub use digest::{Digest, NotADigest};
 pub use dsse::{Envelope, EnvelopeError, MAX_ENVELOPE, Signed, pae};
@@ -40,7 +42,7 @@ pub use index::{Index, IndexError, Line, MAX_INDEX, Mark, MarkKind, Marks};
 pub use key::{BadKey, Delegation, KeyId, PublicKey, SigningKey};
 pub use lock::{Field, Lock, LockError, Mismatch, Pin, Signer};
 pub use name::{BadName, OFFICIAL, PluginName};
-pub use publish::{Draft, PublishError, Published, Publisher, statement_source};
+pub use publish::{Draft, PublishError, Published, Publisher};
 pub use refusal::{LoadError, Refusal};
 pub use registry::{Config, Registry};
 pub use source::{Directory, Source, SourceError};
@@ -58,6 +60,9 @@ pub fn this_ss() -> semver::Version {
 
 /// Digest of an authority: over its canonical JSON, whatever order its lists were written in.
 pub fn authority_digest(authority: &ss_authority::Authority) -> Digest {
-    #[expect(clippy::expect_used, reason = "ss-authority writes digests in the one spelling that is read here")]
+    #[expect(
+        clippy::expect_used,
+        reason = "ss-authority writes digests in the one spelling that is read here"
+    )]
     authority.digest().parse().expect("an authority's digest is a digest")
 }

@@ -184,7 +184,9 @@ impl Lock {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let Wire { version, plugins: mut pins } = strict::toml(bytes, MAX_LOCK)?;
         if version != FORMAT {
-            return Err(Malformed::Shape(format!("its version is {version}; this ss reads version {FORMAT}")));
+            return Err(Malformed::Shape(format!(
+                "its version is {version}; this ss reads version {FORMAT}"
+            )));
         }
         if pins.len() > MAX_PLUGINS {
             return Err(Malformed::Shape(format!("it has more than {MAX_PLUGINS} plugins")));
@@ -204,7 +206,10 @@ impl Lock {
     /// The text of the lock.
     pub fn to_toml(&self) -> String {
         let wire = Wire { version: FORMAT, plugins: self.pins.clone() };
-        #[expect(clippy::expect_used, reason = "strings, numbers, lists and tables always have a form in TOML")]
+        #[expect(
+            clippy::expect_used,
+            reason = "strings, numbers, lists and tables always have a form in TOML"
+        )]
         let text = toml::to_string_pretty(&wire).expect("a lock is plain data");
         format!("{HEADER}{}\n", text.trim_end())
     }
@@ -265,7 +270,8 @@ impl Lock {
 
     /// Digest over every grant of the lock: what a person approves.
     pub fn grants_digest(&self) -> Digest {
-        let grants: Vec<_> = self.pins.iter().map(|pin| (&pin.name, pin.granted.digest(), &pin.endpoint)).collect();
+        let grants: Vec<_> =
+            self.pins.iter().map(|pin| (&pin.name, pin.granted.digest(), &pin.endpoint)).collect();
         #[expect(clippy::expect_used, reason = "lists of strings always have a canonical form")]
         let canonical = serde_json_canonicalizer::to_vec(&grants).expect("grants are plain data");
         Digest::of(&canonical)

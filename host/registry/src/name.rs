@@ -17,8 +17,8 @@ pub const OFFICIAL: &str = "official";
 /// The name of a plugin with its namespace.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PluginName {
-    namespace: String,
-    name: String,
+    /// Both parts and the one slash between them.
+    text: Box<str>,
 }
 
 impl PluginName {
@@ -28,7 +28,7 @@ impl PluginName {
     /// If either part breaks the rules of names.
     pub fn new(namespace: &str, name: &str) -> Result<Self, BadName> {
         if is_plugin_name(namespace) && is_plugin_name(name) {
-            Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+            Ok(Self { text: format!("{namespace}/{name}").into() })
         } else {
             Err(BadName)
         }
@@ -44,12 +44,12 @@ impl PluginName {
 
     /// Who publishes it.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        self.text.split_once('/').map_or("", |(namespace, _)| namespace)
     }
 
     /// The provider name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.text.split_once('/').map_or("", |(_, name)| name)
     }
 }
 
@@ -72,7 +72,7 @@ impl FromStr for PluginName {
 
 impl fmt::Display for PluginName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        f.write_str(&self.text)
     }
 }
 
@@ -109,9 +109,21 @@ mod tests {
     fn refuses_what_could_be_read_in_another_way() {
         let long = format!("official/{}", "a".repeat(41));
         for bad in [
-            "neon", "official/", "/neon", "official/Neon", "official/../x", "official/a/b", "official/-a",
-            "official/a-", "official/a--b", "official/1a", "official/nеon", "official/neon ", "official/a.b",
-            "official/neon\n", &long,
+            "neon",
+            "official/",
+            "/neon",
+            "official/Neon",
+            "official/../x",
+            "official/a/b",
+            "official/-a",
+            "official/a-",
+            "official/a--b",
+            "official/1a",
+            "official/nеon",
+            "official/neon ",
+            "official/a.b",
+            "official/neon\n",
+            &long,
         ] {
             assert_eq!(bad.parse::<PluginName>(), Err(BadName), "{bad:?}");
         }

@@ -11,13 +11,15 @@ use semver::Version;
 use ss_authority::{Manifest, ManifestError};
 
 use crate::component::{self, ComponentError};
+use crate::contract::{self, Contract};
+use crate::dsse::Envelope;
 use crate::index::{Index, IndexError, Line};
 use crate::key::{Delegation, SigningKey};
 use crate::refusal::Refusal;
-use crate::statement::{Release, Source, Statement};
+use crate::statement::{PAYLOAD_TYPE, Release, Source, Statement};
 use crate::strict::Malformed;
 use crate::verify::Wanted;
-use crate::{BadName, Contract, Digest, PluginName, Timestamp, authority_digest, layout};
+use crate::{BadName, Digest, PluginName, Timestamp, authority_digest, layout};
 
 /// A release that is ready to be signed.
 #[derive(Debug)]
@@ -28,8 +30,6 @@ pub struct Draft<'a> {
     pub component: Vec<u8>,
     /// Digest of the sources that it was built from.
     pub source: Digest,
-    /// The oldest `ss` that can run it.
-    pub min_ss: Version,
     /// When it is published.
     pub published: Timestamp,
 }
@@ -60,6 +60,12 @@ pub enum PublishError {
     /// The statement cannot be written.
     #[error("the statement cannot be written: {0}")]
     Statement(Malformed),
+    /// This `ss` does not know the contract, so it cannot say which one does.
+    #[error("it is built against {contract}, which this ss does not know")]
+    UnknownContract {
+        /// Its contract.
+        contract: Contract,
+    },
     /// The plugin's index file is damaged.
     #[error("the index of `{plugin}` is damaged: {source}")]
     Index {
@@ -68,8 +74,10 @@ pub enum PublishError {
         /// What is wrong.
         source: IndexError,
     },
-    /// Another component was published as this version.
-    #[error("`{plugin}` {version} is published already, with another component; raise the version in `plugin.toml`")]
+    /// This version was published already, from other sources or with other bytes.
+    #[error(
+        "`{plugin}` {version} is published already, from other sources; raise its version in `plugin.toml`"
+    )]
     Taken {
         /// The plugin.
         plugin: PluginName,
@@ -86,7 +94,7 @@ pub enum PublishError {
     },
     /// No client would accept it.
     #[error("no ss would accept it: {0}")]
-    Refused(#[from] Refusal),
+    Refused(Box<Refusal>),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] ss_durable::FileError),
@@ -123,7 +131,8 @@ impl Publisher<'_> {
         let outcome = if kept.len() == index.lines().len() { Published::Added } else { Published::Replaced };
 
         let (line, statement) = self.sign(&plugin, manifest, &draft, kept.last())?;
-        self.verify(&plugin, &line, &statement, &draft.component)?;
+        self.verify(&plugin, &line, &statement, &draft.component)
+            .map_err(|r| PublishError::Refused(Box::new(r)))?;
         self.write(&layout::component(line.digest), &draft.component)?;
         self.write(&layout::statement(line.digest), &statement)?;
         let text: String = kept.iter().chain([&line]).map(|line| text_of(line) + "\n").collect();
@@ -138,7 +147,12 @@ impl Publisher<'_> {
         Index::parse(plugin, &bytes).map_err(|source| PublishError::Index { plugin: plugin.clone(), source })
     }
 
-    fn check_replaceable(&self, plugin: &PluginName, index: &Index, known: &Line) -> Result<(), PublishError> {
+    fn check_replaceable(
+        &self,
+        plugin: &PluginName,
+        index: &Index,
+        known: &Line,
+    ) -> Result<(), PublishError> {
         let (plugin, version) = (plugin.clone(), known.v.clone());
         if !self.replace {
             return Err(PublishError::Taken { plugin, version });
@@ -153,7 +167,10 @@ impl Publisher<'_> {
     fn states(&self, line: &Line, source: &Digest) -> bool {
         let path = self.root.join(layout::statement(line.digest));
         let Ok(Some(file)) = ss_durable::read_private(&path) else { return false };
-        statement_source(&file, &self.delegation(&line.ns)) == Some(*source)
+        let opened =
+            Envelope::parse(&file).and_then(|file| file.open(PAYLOAD_TYPE, &self.delegation(&line.ns)));
+        let Ok(signed) = opened else { return false };
+        Statement::parse(&signed.payload).is_ok_and(|statement| statement.release.source.digest == *source)
     }
 
     fn sign(
@@ -163,15 +180,19 @@ impl Publisher<'_> {
         draft: &Draft<'_>,
         previous: Option<&Line>,
     ) -> Result<(Line, Vec<u8>), PublishError> {
+        let contract = Contract::provisioner(manifest.contract);
+        let Some(min_ss) = contract::min_ss(&contract) else {
+            return Err(PublishError::UnknownContract { contract });
+        };
         let statement = Statement {
             component: Digest::of(&draft.component),
             release: Release {
                 name: plugin.clone(),
                 version: manifest.version,
-                contract: Contract::provisioner(manifest.contract),
+                contract,
                 description: manifest.description,
                 requested: manifest.authority,
-                min_ss: draft.min_ss.clone(),
+                min_ss,
                 source: Source { digest: draft.source },
                 published: draft.published.clone(),
             },
@@ -195,10 +216,21 @@ impl Publisher<'_> {
         Ok((line, file))
     }
 
-    fn verify(&self, plugin: &PluginName, line: &Line, statement: &[u8], bytes: &[u8]) -> Result<(), Refusal> {
+    fn verify(
+        &self,
+        plugin: &PluginName,
+        line: &Line,
+        statement: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
         let trusted = self.delegation(plugin.namespace());
-        let wanted =
-            Wanted { registry: "", name: plugin, version: &line.v, trusted: &trusted, this: &crate::this_ss() };
+        let wanted = Wanted {
+            registry: "",
+            name: plugin,
+            version: &line.v,
+            trusted: &trusted,
+            this: &crate::this_ss(),
+        };
         let promise = wanted.statement(line, statement)?;
         wanted.component(line, promise, Cow::Owned(bytes.to_vec())).map(|_| ())
     }
@@ -225,12 +257,6 @@ impl Publisher<'_> {
         }
         Ok(())
     }
-}
-
-/// The digest of the sources that a signed statement names; none if the delegation did not sign it.
-pub fn statement_source(file: &[u8], trusted: &Delegation) -> Option<Digest> {
-    let signed = crate::Envelope::parse(file).ok()?.open(crate::PAYLOAD_TYPE, trusted).ok()?;
-    Some(Statement::parse(&signed.payload).ok()?.release.source.digest)
 }
 
 /// A line as it stands in the file, without the newline.

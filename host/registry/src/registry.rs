@@ -47,7 +47,13 @@ impl Registry {
 
     /// A registry called `name` whose namespaces are signed for as the delegations say.
     pub fn new(name: &str, source: impl Source + 'static, delegations: Vec<Delegation>) -> Self {
-        Self { name: name.to_owned(), source: Box::new(source), delegations, vouched: false, this: crate::this_ss() }
+        Self {
+            name: name.to_owned(),
+            source: Box::new(source),
+            delegations,
+            vouched: false,
+            this: crate::this_ss(),
+        }
     }
 
     /// The same registry, whose official plugins need no approval beyond running this program: for the
@@ -81,9 +87,9 @@ impl Registry {
     /// # Errors
     /// If there is no such plugin, or its index is damaged.
     pub fn index(&self, plugin: &PluginName) -> Result<Index, LoadError> {
-        let bytes = self
-            .read(&layout::index(plugin), MAX_INDEX as u64)?
-            .ok_or_else(|| LoadError::UnknownPlugin { registry: self.name.clone(), plugin: plugin.clone() })?;
+        let bytes = self.read(&layout::index(plugin), MAX_INDEX as u64)?.ok_or_else(|| {
+            LoadError::UnknownPlugin { registry: self.name.clone(), plugin: plugin.clone() }
+        })?;
         Index::parse(plugin, &bytes).map_err(|source| self.bad_index(plugin, source))
     }
 

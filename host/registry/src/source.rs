@@ -88,7 +88,9 @@ impl Source for Directory {
         let file = self.root.join(path);
         let mut bytes = Vec::new();
         match File::open(&file).and_then(|open| open.take(limit.saturating_add(1)).read_to_end(&mut bytes)) {
-            Ok(_) if bytes.len() as u64 > limit => Err(SourceError::TooLarge { path: path.to_owned(), limit }),
+            Ok(_) if bytes.len() as u64 > limit => {
+                Err(SourceError::TooLarge { path: path.to_owned(), limit })
+            }
             Ok(_) => Ok(Some(Cow::Owned(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error(&file, error)),

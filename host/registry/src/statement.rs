@@ -96,8 +96,9 @@ impl Statement {
             return Err(Malformed::Shape("a release has exactly one subject".to_owned()));
         };
         expect("the subject's name", &subject.name, &subject_name(&wire.predicate))?;
-        let component = Digest::from_hex(&subject.digest.sha256)
-            .ok_or_else(|| Malformed::Shape("the subject's `sha256` is not 64 lower-case hex digits".to_owned()))?;
+        let component = Digest::from_hex(&subject.digest.sha256).ok_or_else(|| {
+            Malformed::Shape("the subject's `sha256` is not 64 lower-case hex digits".to_owned())
+        })?;
         Ok(Self { component, release: wire.predicate })
     }
 

@@ -27,7 +27,9 @@ impl FromStr for Timestamp {
                 fixed => byte == *fixed,
             });
         let within = |from: usize, least: u8, most: u8| {
-            text.get(from..from + 2).and_then(|two| two.parse().ok()).is_some_and(|n| (least..=most).contains(&n))
+            text.get(from..from + 2)
+                .and_then(|two| two.parse().ok())
+                .is_some_and(|n| (least..=most).contains(&n))
         };
         let valid = fits
             && within(5, 1, 12)
@@ -74,8 +76,15 @@ mod tests {
     fn has_one_spelling() {
         assert!("2026-11-21T09:30:00Z".parse::<Timestamp>().is_ok());
         for bad in [
-            "2026-11-21T09:30:00+00:00", "2026-11-21 09:30:00Z", "2026-11-21T09:30:00.5Z", "2026-13-21T09:30:00Z",
-            "2026-11-32T09:30:00Z", "2026-11-21T24:30:00Z", "2026-11-21T09:60:00Z", "2026-11-21T09:30:61Z", "",
+            "2026-11-21T09:30:00+00:00",
+            "2026-11-21 09:30:00Z",
+            "2026-11-21T09:30:00.5Z",
+            "2026-13-21T09:30:00Z",
+            "2026-11-32T09:30:00Z",
+            "2026-11-21T24:30:00Z",
+            "2026-11-21T09:60:00Z",
+            "2026-11-21T09:30:61Z",
+            "",
             "2026-1é-21T09:30:00Z",
         ] {
             assert_eq!(bad.parse::<Timestamp>(), Err(NotATimestamp), "{bad}");

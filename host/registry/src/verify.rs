@@ -30,6 +30,7 @@ pub struct VerifiedPlugin {
     requested: Digest,
     statement: Digest,
     signers: Vec<KeyId>,
+    source: Digest,
     bytes: Cow<'static, [u8]>,
 }
 
@@ -82,6 +83,11 @@ impl VerifiedPlugin {
     /// The trusted keys that signed the statement, sorted.
     pub fn signers(&self) -> &[KeyId] {
         &self.signers
+    }
+
+    /// Digest of the sources that its publisher built it from.
+    pub fn source_digest(&self) -> Digest {
+        self.source
     }
 
     /// The component file.
@@ -169,6 +175,7 @@ impl Wanted<'_> {
             requested: line.requested,
             statement: digest,
             signers,
+            source: statement.release.source.digest,
             bytes,
         })
     }

@@ -64,7 +64,10 @@ pub enum AdmitError {
         excess: Vec<Excess>,
     },
     /// A plugin that this binary does not vouch for is used for the first time.
-    #[error("`{plugin}` {version} is not part of ss and nobody has approved it on this machine; it asks to: {}", list(requested))]
+    #[error(
+        "`{plugin}` {version} is not part of ss and nobody has approved it on this machine; it asks to: {}",
+        list(requested)
+    )]
     NotVouched {
         /// The plugin.
         plugin: PluginName,
@@ -79,9 +82,9 @@ pub enum AdmitError {
         /// The plugin.
         plugin: PluginName,
         /// The pinned version.
-        from: Version,
+        from: Box<Version>,
         /// The version that asks for more.
-        to: Version,
+        to: Box<Version>,
         /// What it asks for beyond the grant.
         excess: Vec<Excess>,
     },
@@ -93,12 +96,14 @@ pub enum AdmitError {
         /// The version that somebody else signed.
         to: Version,
         /// The pinned signer.
-        expected: Signer,
+        expected: String,
         /// Who signed it.
-        found: Signer,
+        found: String,
     },
     /// The configuration sends the plugin's requests, and with them secrets, to a place nobody approved.
-    #[error("the configuration sends the requests of `{plugin}` to `{endpoint}`, which nobody approved on this machine")]
+    #[error(
+        "the configuration sends the requests of `{plugin}` to `{endpoint}`, which nobody approved on this machine"
+    )]
     Endpoint {
         /// The plugin.
         plugin: PluginName,
@@ -208,12 +213,13 @@ impl Workspace {
         let plugin = registry.load(name, &newest)?;
         let (expected, found) = (Signer::of(&current), Signer::of(&plugin));
         if expected != found {
+            let (expected, found) = (expected.to_string(), found.to_string());
             return Err(AdmitError::OtherSigner { plugin: name.clone(), to: newest, expected, found });
         }
         let requested = plugin.manifest().authority.normalized();
         if let Err(excess) = granted.covers(&requested) {
-            let from = current.version().clone();
-            return Err(AdmitError::Exceeds { plugin: name.clone(), from, to: newest, excess });
+            let (from, to) = (Box::new(current.version().clone()), Box::new(newest));
+            return Err(AdmitError::Exceeds { plugin: name.clone(), from, to, excess });
         }
         self.pin(&plugin, requested.clone());
         Ok(Admitted { plugin, granted: requested })
@@ -248,7 +254,8 @@ impl Workspace {
         let _writer = approvals::hold(&self.home)?;
         let on_disk = Lock::read(&path)?;
         self.approvals = Approvals::read(&self.home)?;
-        let approved = on_disk.pins().is_empty() || self.approvals.covers(&self.folder, on_disk.grants_digest());
+        let approved =
+            on_disk.pins().is_empty() || self.approvals.covers(&self.folder, on_disk.grants_digest());
         let merged = self.merge(on_disk, &path)?;
         ss_durable::replace(&path, merged.to_toml().as_bytes()).map_err(LockError::from)?;
         if approved {
@@ -265,7 +272,10 @@ impl Workspace {
             let Some(pin) = self.lock.get(name) else { continue };
             match on_disk.get(name) {
                 Some(other) if other != pin && other.version >= pin.version => {
-                    return Err(LockError::Changed { path: path.display().to_string(), plugin: name.clone() });
+                    return Err(LockError::Changed {
+                        path: path.display().to_string(),
+                        plugin: name.clone(),
+                    });
                 }
                 _ => on_disk.insert(pin.clone()),
             }

@@ -1,14 +1,16 @@
 //! Every way in which a release can be wrong, and the check that notices.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod fixture;
 
 use std::fs;
 
 use fixture::{AUTHORITY, Shelf, component, draft, key, manifest, plugin, plugin_component, version};
 use ss_registry::{
-    ComponentError, Contract, Delegation, Digest, Directory, Draft, Embedded, Envelope, EnvelopeError, Line, LoadError,
-    PAYLOAD_TYPE, PublishError, Published, Publisher, Refusal, Registry, Release, Source, Statement, embed_manifest,
-    layout,
+    ComponentError, Contract, Delegation, Digest, Directory, Draft, Embedded, Envelope, EnvelopeError, Line,
+    LoadError, PAYLOAD_TYPE, PublishError, Published, Publisher, Refusal, Registry, Release, Source,
+    Statement, embed_manifest, layout,
 };
 
 /// A statement for the bytes, as a publisher could sign it who does not check anything.
@@ -54,7 +56,10 @@ fn altered_bytes_are_tampered_wherever_they_are() {
         let mut altered = honest.clone();
         altered[offset] ^= 1 << (offset % 8);
         fs::write(&path, &altered).unwrap();
-        assert!(matches!(shelf.refusal(), Refusal::Tampered { expected, .. } if expected == line.digest), "{offset}");
+        assert!(
+            matches!(shelf.refusal(), Refusal::Tampered { expected, .. } if expected == line.digest),
+            "{offset}"
+        );
     }
     fs::write(&path, honest).unwrap();
     assert!(shelf.load("alpha", "0.1.0").is_ok());
@@ -161,7 +166,10 @@ fn a_signed_text_that_is_no_release_is_refused() {
     ];
     for (number, payload) in cases.iter().enumerate() {
         assert_ne!(*payload, honest, "case {number} changes nothing");
-        shelf.swap_statement(&line, &Envelope::sign(PAYLOAD_TYPE, payload.as_bytes(), &[&shelf.key]).to_bytes());
+        shelf.swap_statement(
+            &line,
+            &Envelope::sign(PAYLOAD_TYPE, payload.as_bytes(), &[&shelf.key]).to_bytes(),
+        );
         if number + 1 == cases.len() {
             assert!(shelf.load("alpha", "0.1.0").is_ok(), "white space around JSON is harmless");
         } else {
@@ -182,14 +190,16 @@ fn a_valid_plugin_under_another_name_is_refused() {
     assert!(matches!(&refusal, Refusal::OtherRelease { name, .. } if name.name() == "beta"), "{refusal}");
     // Only the component of beta.
     shelf.rewrite_index(&alpha);
-    fs::copy(shelf.path(&layout::component(beta.digest)), shelf.path(&layout::component(alpha.digest))).unwrap();
+    fs::copy(shelf.path(&layout::component(beta.digest)), shelf.path(&layout::component(alpha.digest)))
+        .unwrap();
     assert!(matches!(shelf.refusal(), Refusal::Size { .. } | Refusal::Tampered { .. }));
     // Only the statement of beta.
     let statement = fs::read(shelf.path(&layout::statement(beta.digest))).unwrap();
     shelf.swap_statement(&alpha, &statement);
     assert!(matches!(shelf.refusal(), Refusal::OtherRelease { .. }));
     // The index file of beta as it is.
-    fs::copy(shelf.path(&layout::index(&plugin("beta"))), shelf.path(&layout::index(&plugin("alpha")))).unwrap();
+    fs::copy(shelf.path(&layout::index(&plugin("beta"))), shelf.path(&layout::index(&plugin("alpha"))))
+        .unwrap();
     assert!(matches!(shelf.load("alpha", "0.1.0"), Err(LoadError::Index { .. })));
 }
 
@@ -215,7 +225,10 @@ fn the_index_must_agree_with_the_statement_in_every_field() {
         ("published", Line { published: "2020-01-01T00:00:00Z".parse().unwrap(), ..line.clone() }),
     ] {
         shelf.rewrite_index(&changed);
-        assert!(matches!(shelf.refusal(), Refusal::IndexDiffers { field: found } if found == field), "{field}");
+        assert!(
+            matches!(shelf.refusal(), Refusal::IndexDiffers { field: found } if found == field),
+            "{field}"
+        );
     }
 }
 
@@ -338,7 +351,8 @@ fn nobody_signs_for_a_namespace_without_a_delegation() {
 fn two_of_two_keys_are_needed_where_the_delegation_says_so() {
     let (shelf, line) = Shelf::with_alpha();
     let second = key(2);
-    let both = Delegation { keys: vec![shelf.key.public(), second.public()], threshold: 2, ..shelf.delegation() };
+    let both =
+        Delegation { keys: vec![shelf.key.public(), second.public()], threshold: 2, ..shelf.delegation() };
     let registry = Registry::new("official", Directory::new(shelf.path("")), vec![both]);
     assert!(matches!(registry.load(&plugin("alpha"), &line.v), Err(LoadError::Refused { .. })));
     let file = statement_for(&line, |_| {}).sign(&[&shelf.key, &second]).unwrap().to_bytes();
@@ -357,7 +371,9 @@ fn yanked_releases_are_not_chosen_and_revoked_ones_do_not_load() {
     let marks = shelf.path(&layout::marks(&alpha));
     fs::create_dir_all(marks.parent().unwrap()).unwrap();
     let mark = |v: &str, kind: &str| {
-        format!("{{\"v\":\"{v}\",\"mark\":\"{kind}\",\"reason\":\"leaks\",\"published\":\"2026-11-22T00:00:00Z\"}}\n")
+        format!(
+            "{{\"v\":\"{v}\",\"mark\":\"{kind}\",\"reason\":\"leaks\",\"published\":\"2026-11-22T00:00:00Z\"}}\n"
+        )
     };
     fs::write(&marks, mark("0.2.0", "yanked")).unwrap();
     assert_eq!(shelf.registry().newest(&alpha).unwrap(), version("0.1.0"));
@@ -368,7 +384,10 @@ fn yanked_releases_are_not_chosen_and_revoked_ones_do_not_load() {
     assert!(matches!(&*refusal, Refusal::Revoked { reason } if reason == "leaks"));
 
     fs::write(&marks, mark("0.2.0", "forgotten")).unwrap();
-    assert!(matches!(shelf.load("alpha", "0.2.0"), Err(LoadError::Index { .. })), "an unknown mark is not skipped");
+    assert!(
+        matches!(shelf.load("alpha", "0.2.0"), Err(LoadError::Index { .. })),
+        "an unknown mark is not skipped"
+    );
 }
 
 #[test]
@@ -378,13 +397,16 @@ fn what_is_not_there_says_what_is() {
     let error = shelf.load("alpha", "9.0.0").unwrap_err();
     assert!(error.to_string().ends_with("it has: 0.1.0"), "{error}");
     assert_eq!(shelf.registry().plugins().unwrap(), [plugin("alpha")]);
-    assert!(Registry::new("empty", Directory::new(shelf.path("nowhere")), vec![]).plugins().unwrap().is_empty());
+    assert!(
+        Registry::new("empty", Directory::new(shelf.path("nowhere")), vec![]).plugins().unwrap().is_empty()
+    );
 }
 
 #[test]
 fn a_file_larger_than_its_limit_is_not_read() {
     let (shelf, line) = Shelf::with_alpha();
-    fs::write(shelf.path(&layout::statement(line.digest)), vec![b' '; ss_registry::MAX_ENVELOPE + 1]).unwrap();
+    fs::write(shelf.path(&layout::statement(line.digest)), vec![b' '; ss_registry::MAX_ENVELOPE + 1])
+        .unwrap();
     assert!(matches!(shelf.load("alpha", "0.1.0"), Err(LoadError::Source { .. })));
     assert!(Directory::new(shelf.path("")).read("config.json", 1).unwrap().is_none());
 }
@@ -392,7 +414,10 @@ fn a_file_larger_than_its_limit_is_not_read() {
 #[test]
 fn publishing_again_changes_nothing_unless_told_to() {
     let (shelf, line) = Shelf::with_alpha();
-    let again = Draft { published: "2027-01-01T00:00:00Z".parse().unwrap(), ..draft(plugin_component("alpha", "0.1.0", AUTHORITY)) };
+    let again = Draft {
+        published: "2027-01-01T00:00:00Z".parse().unwrap(),
+        ..draft(plugin_component("alpha", "0.1.0", AUTHORITY))
+    };
     assert_eq!(shelf.publisher().publish(again).unwrap(), (line.clone(), Published::Unchanged));
 
     let other = || draft(plugin_component("alpha", "0.1.0", ""));
@@ -405,7 +430,8 @@ fn publishing_again_changes_nothing_unless_told_to() {
     assert!(shelf.path(&layout::component(replaced.digest)).exists());
 
     shelf.publish(plugin_component("alpha", "0.2.0", AUTHORITY));
-    let error = Publisher { replace: true, ..shelf.publisher() }.publish(draft(plugin_component("alpha", "0.1.0", AUTHORITY)));
+    let error = Publisher { replace: true, ..shelf.publisher() }
+        .publish(draft(plugin_component("alpha", "0.1.0", AUTHORITY)));
     assert!(matches!(error, Err(PublishError::NotNewest { .. })));
 }
 
