@@ -53,6 +53,11 @@ impl Dice {
         format!("npg_{}", self.text(alphabet, 16))
     }
 
+    /// `br-quiet-mountain-12345678`.
+    pub(crate) fn label(&mut self, prefix: &str) -> String {
+        format!("{prefix}-{}-{}", self.pair(), self.text("0123456789", 8))
+    }
+
     /// `quiet-mountain`.
     pub(crate) fn pair(&mut self) -> String {
         format!("{}-{}", pick(&ADJECTIVES, self.next()), pick(&NOUNS, self.next()))

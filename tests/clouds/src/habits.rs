@@ -29,10 +29,14 @@ pub struct Habits {
     pub store_passwords: bool,
     /// Neon: the most projects on a page, whatever `limit` asks for.
     pub page: usize,
+    /// Neon: how many operations, from the first on, end in `error`.
+    pub failing_operations: u32,
     /// Fly: app names that somebody else has.
     pub taken_names: Vec<String>,
     /// Fly: images whose checks never pass.
     pub broken_images: Vec<String>,
+    /// Fly: regions that have no room for another machine.
+    pub full_regions: Vec<String>,
 }
 
 impl Default for Habits {
@@ -49,8 +53,10 @@ impl Default for Habits {
             personal_key: true,
             store_passwords: true,
             page: 400,
+            failing_operations: 0,
             taken_names: Vec::new(),
             broken_images: Vec::new(),
+            full_regions: Vec::new(),
         }
     }
 }

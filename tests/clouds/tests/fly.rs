@@ -197,3 +197,15 @@ fn names_of_others_are_taken_and_tokens_come_in_two_forms() {
     let taken = send(&client, "POST", "/apps", Some(&json!({ "name": "theirs", "org_slug": "personal" })));
     assert_eq!(text(&taken.json()["status"]), "name_taken");
 }
+
+#[test]
+fn a_full_region_takes_no_machine() {
+    let (cloud, client) = fly(Habits { full_regions: vec!["iad".to_owned()], ..Habits::default() });
+    app(&client);
+    let wanted = json!({ "region": "iad", "config": config("v1") });
+    let refused = send(&client, "POST", "/apps/my-app/machines", Some(&wanted));
+    assert_eq!((refused.status, text(&refused.json()["status"])), (422, "insufficient_capacity"));
+    let wanted = json!({ "region": "fra", "config": config("v1") });
+    assert_eq!(send(&client, "POST", "/apps/my-app/machines", Some(&wanted)).status, 200);
+    spec::assert_agrees(&cloud);
+}

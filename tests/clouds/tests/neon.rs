@@ -171,3 +171,23 @@ fn passwords_that_are_not_stored_cannot_be_revealed() {
     assert_eq!(client.get(&path).expect("an answer").status, 412);
     spec::assert_agrees(&cloud);
 }
+
+#[test]
+fn operations_can_end_in_an_error() {
+    let (cloud, client) = neon(Habits { failing_operations: 1, ..Habits::default() });
+    let created = create(&client, "a").json();
+    let id = text(&created["project"]["id"]);
+    let first = text(&created["operations"][0]["id"]);
+    let path = format!("/projects/{id}/operations/{first}");
+    let mut operation = get(&client, &path);
+    while text(&operation["operation"]["status"]) != "error" {
+        operation = get(&client, &path);
+    }
+    let path = format!("/api/v2/projects/{id}");
+    assert_eq!(
+        client.send("DELETE", &path, None).expect("an answer").status,
+        200,
+        "it locks nothing any more"
+    );
+    spec::assert_agrees(&cloud);
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::model::{Address, App, timestamp};
-use super::{Fly, ORGANIZATION, error, render};
+use super::{Fly, ORGANIZATION, error, error_of, render};
 use crate::call::{Answer, Call, Outcome};
 use crate::clock::Clock;
 use crate::dice::Dice;
@@ -21,9 +21,7 @@ impl Fly {
         let name = call.text("/name").filter(|name| is_name(name));
         let name = name.ok_or_else(|| error(422, "name is missing or not a valid app name"))?;
         if self.taken_names.iter().any(|taken| taken == name) || self.find_app(name).is_ok() {
-            let body =
-                json!({ "error": "Validation failed: Name has already been taken", "status": "name_taken" });
-            return Err(Answer::json(422, body));
+            return Err(error_of(422, "name_taken", "Validation failed: Name has already been taken"));
         }
         let app = App {
             id: self.dice.text("0123456789abcdefghijklmnopqrstuvwxyz", 14),

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::model::{App, Course, Lease, Machine, timestamp};
-use super::{Fly, error, no_route, render};
+use super::{Fly, error, error_of, no_route, render};
 use crate::call::{Answer, Call, Outcome, Reply};
 use crate::clock::Clock;
 use crate::dice::Dice;
@@ -58,6 +58,10 @@ impl Fly {
     pub(super) fn create_machine(&mut self, call: &Call, clock: &Clock, app: usize) -> Outcome {
         let config = config(call)?;
         let broken = self.is_broken(&config);
+        let region = call.text("/region").unwrap_or("iad").to_owned();
+        if self.full_regions.contains(&region) {
+            return Err(error_of(422, "insufficient_capacity", "no room for another machine in this region"));
+        }
         let dice = &mut self.dice;
         let app = &mut self.apps[app];
         app.check_secrets_version(call)?;
@@ -71,7 +75,7 @@ impl Fly {
         let mut machine = Machine {
             id,
             name,
-            region: call.text("/region").unwrap_or("iad").to_owned(),
+            region,
             config,
             versions: vec![dice.ulid()],
             private_ip: format!("fdaa:0:{}:a7b::2", dice.hex(4)),

@@ -27,6 +27,7 @@ pub(crate) struct Fly {
     apps: Vec<App>,
     taken_names: Vec<String>,
     broken_images: Vec<String>,
+    full_regions: Vec<String>,
 }
 
 /// An app, for tests.
@@ -70,7 +71,12 @@ impl MachineView {
 
 /// Fly's error shape.
 pub(crate) fn error(status: u16, message: &str) -> Answer {
-    Answer::json(status, json!({ "error": message, "status": "unknown" }))
+    error_of(status, "unknown", message)
+}
+
+/// An error with one of the codes that Fly documents.
+fn error_of(status: u16, code: &str, message: &str) -> Answer {
+    Answer::json(status, json!({ "error": message, "status": code }))
 }
 
 /// An app's public address, or the API.
@@ -85,6 +91,7 @@ impl Fly {
             apps: Vec::new(),
             taken_names: habits.taken_names.clone(),
             broken_images: habits.broken_images.clone(),
+            full_regions: habits.full_regions.clone(),
         }
     }
 

@@ -44,7 +44,7 @@ impl Neon {
         let default = self.projects[project].default_branch();
         let parent = call.text("/branch/parent_id").unwrap_or(&default);
         let parent = self.projects[project].find_branch(parent)?;
-        let id = format!("br-{}-{}", self.dice.pair(), self.dice.text("0123456789", 8));
+        let id = self.dice.label("br");
         let branch = Branch {
             name: call.text("/branch/name").unwrap_or(&id).to_owned(),
             parent: Some(parent.id.clone()),
@@ -61,7 +61,7 @@ impl Neon {
         let project = &mut self.projects[project];
         project.branches.push(branch);
         project.endpoints.extend(endpoints);
-        let operations = project.begin(&["create_branch"], &id, clock, &mut self.dice);
+        let operations = project.begin(&["create_branch"], &id, clock, &mut self.scheduler);
         Ok(Answer::json(201, project.whole_branch(&id, &operations, clock)))
     }
 
@@ -130,7 +130,7 @@ impl Neon {
         if let Some(on) = project.branches.iter_mut().find(|on| on.id == branch) {
             change(on);
         }
-        let operations = project.begin(&["apply_config"], branch, clock, &mut self.dice);
+        let operations = project.begin(&["apply_config"], branch, clock, &mut self.scheduler);
         let operations = project.render_operations(&operations, clock);
         Ok(Answer::json(status, json!({ member: thing, "operations": operations })))
     }

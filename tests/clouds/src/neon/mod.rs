@@ -14,7 +14,7 @@ use crate::Habits;
 use crate::call::{Answer, Call, Outcome};
 use crate::clock::Clock;
 use crate::dice::Dice;
-use model::Project;
+use model::{Project, Scheduler};
 
 /// The organisation that every key of this stand-in can use.
 pub(crate) const ORGANIZATION: &str = "org-quiet-star-12345678";
@@ -23,6 +23,7 @@ pub(crate) const ORGANIZATION: &str = "org-quiet-star-12345678";
 #[derive(Debug)]
 pub(crate) struct Neon {
     dice: Dice,
+    scheduler: Scheduler,
     projects: Vec<Project>,
     /// Every password ever made, also of what is deleted.
     passwords: Vec<String>,
@@ -64,6 +65,7 @@ impl Neon {
     pub(crate) fn new(habits: &Habits) -> Self {
         Self {
             dice: Dice::new(habits.seed),
+            scheduler: Scheduler::new(habits.seed, habits.failing_operations),
             projects: Vec::new(),
             passwords: Vec::new(),
             next_database: 1,
@@ -119,7 +121,7 @@ impl Neon {
         }
         match (&call.method, rest) {
             (&Method::GET, []) => project.get(clock),
-            (&Method::PATCH, []) => project.patch(call, clock, &mut self.dice),
+            (&Method::PATCH, []) => project.patch(call, clock, &mut self.scheduler),
             (&Method::DELETE, []) => {
                 let project = self.projects.remove(index);
                 Ok(Answer::json(200, json!({ "project": render::project(&project) })))
@@ -132,7 +134,7 @@ impl Neon {
             }
             (&Method::GET, ["endpoints", endpoint]) => project.get_endpoint(endpoint, clock),
             (&Method::PATCH, ["endpoints", endpoint]) => {
-                project.patch_endpoint(endpoint, call, clock, &mut self.dice)
+                project.patch_endpoint(endpoint, call, clock, &mut self.scheduler)
             }
             (&Method::GET, ["branches"]) => Ok(Answer::json(200, project.list_branches(call, clock))),
             (_, ["branches", branch, rest @ ..]) => self.branch_route(call, clock, index, branch, rest),

@@ -69,15 +69,42 @@ pub(super) struct Operation {
     pub(super) endpoint: Option<String>,
     pub(super) begun: Moment,
     pub(super) created_at: String,
+    pub(super) fails: bool,
 }
 
 impl Operation {
     pub(super) fn status(&self, clock: &Clock) -> &'static str {
         match clock.paces_since(self.begun) {
+            paces if paces >= 1.0 && self.fails => "error",
             paces if paces >= 1.0 => "finished",
             paces if paces >= 0.5 => "running",
             _ => "scheduling",
         }
+    }
+
+    /// Whether it came to an end, good or bad.
+    pub(super) fn is_over(&self, clock: &Clock) -> bool {
+        clock.paces_since(self.begun) >= 1.0
+    }
+}
+
+/// Gives operations their ids, and their fate.
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    dice: Dice,
+    failing: u32,
+}
+
+impl Scheduler {
+    /// The first `failing` operations end in an error.
+    pub(super) fn new(seed: u64, failing: u32) -> Self {
+        Self { dice: Dice::new(seed ^ 0x0b5e_55ed), failing }
+    }
+
+    fn next(&mut self) -> (String, bool) {
+        let fails = self.failing > 0;
+        self.failing = self.failing.saturating_sub(1);
+        (self.dice.uuid(), fails)
     }
 }
 
@@ -87,9 +114,9 @@ pub(super) fn timestamp() -> String {
 }
 
 impl Project {
-    /// Whether an operation is not finished.
+    /// Whether an operation is under way.
     pub(super) fn is_busy(&self, clock: &Clock) -> bool {
-        self.operations.iter().any(|operation| operation.status(clock) != "finished")
+        self.operations.iter().any(|operation| !operation.is_over(clock))
     }
 
     /// Begins operations on a branch and gives their ids.
@@ -98,13 +125,13 @@ impl Project {
         actions: &[&'static str],
         branch: &str,
         clock: &Clock,
-        dice: &mut Dice,
+        scheduler: &mut Scheduler,
     ) -> Vec<String> {
         let endpoint = self.endpoints.iter().find(|endpoint| endpoint.branch == branch);
         let endpoint = endpoint.map(|endpoint| endpoint.id.clone());
         let mut ids = Vec::new();
         for action in actions {
-            let id = dice.uuid();
+            let (id, fails) = scheduler.next();
             ids.push(id.clone());
             self.operations.push(Operation {
                 id,
@@ -113,6 +140,7 @@ impl Project {
                 endpoint: endpoint.clone(),
                 begun: clock.now(),
                 created_at: timestamp(),
+                fails,
             });
         }
         ids

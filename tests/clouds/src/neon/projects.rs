@@ -2,11 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Branch, Database, Endpoint, Project, Role, timestamp};
+use super::model::{Branch, Database, Endpoint, Project, Role, Scheduler, timestamp};
 use super::{Neon, ORGANIZATION, error, render};
 use crate::call::{Answer, Call, Outcome};
 use crate::clock::Clock;
-use crate::dice::Dice;
 
 /// Members of an endpoint that `default_endpoint_settings` and `PATCH` may set.
 const ENDPOINT_MEMBERS: [&str; 6] = [
@@ -94,7 +93,7 @@ impl Neon {
         };
         let branch_id = project.default_branch();
         let operations =
-            project.begin(&["create_timeline", "start_compute"], &branch_id, clock, &mut self.dice);
+            project.begin(&["create_timeline", "start_compute"], &branch_id, clock, &mut self.scheduler);
         let mut body = project.whole_branch(&branch_id, &operations, clock);
         body["project"] = render::project(&project);
         self.projects.push(project);
@@ -106,7 +105,7 @@ impl Neon {
         let database = call.text("/project/branch/database_name").unwrap_or("neondb");
         let database = self.database(database, &role.name, clock);
         Branch {
-            id: format!("br-{}-{}", self.dice.pair(), self.dice.text("0123456789", 8)),
+            id: self.dice.label("br"),
             name: call.text("/project/branch/name").unwrap_or("main").to_owned(),
             parent: None,
             created_at: timestamp(),
@@ -130,12 +129,7 @@ impl Neon {
 
     pub(super) fn endpoint(&mut self, branch: &str, settings: Map<String, Value>) -> Endpoint {
         let settings = endpoint_members(settings);
-        Endpoint {
-            id: format!("ep-{}-{}", self.dice.pair(), self.dice.text("0123456789", 8)),
-            branch: branch.to_owned(),
-            settings,
-            created_at: timestamp(),
-        }
+        Endpoint { id: self.dice.label("ep"), branch: branch.to_owned(), settings, created_at: timestamp() }
     }
 }
 
@@ -147,7 +141,7 @@ impl Project {
         Ok(Answer::json(200, json!({ "project": render::project(self) })))
     }
 
-    pub(super) fn patch(&mut self, call: &Call, clock: &Clock, dice: &mut Dice) -> Outcome {
+    pub(super) fn patch(&mut self, call: &Call, clock: &Clock, scheduler: &mut Scheduler) -> Outcome {
         let wanted = call.member("/project");
         if let Some(name) = wanted["name"].as_str() {
             name.clone_into(&mut self.name);
@@ -159,7 +153,7 @@ impl Project {
         self.endpoint_settings.extend(object(&wanted["default_endpoint_settings"]));
         self.updated_at = timestamp();
         let branch = self.default_branch();
-        let operations = self.begin(&["apply_config"], &branch, clock, dice);
+        let operations = self.begin(&["apply_config"], &branch, clock, scheduler);
         let operations = self.render_operations(&operations, clock);
         Ok(Answer::json(200, json!({ "project": render::project(self), "operations": operations })))
     }
@@ -213,13 +207,13 @@ impl Project {
         id: &str,
         call: &Call,
         clock: &Clock,
-        dice: &mut Dice,
+        scheduler: &mut Scheduler,
     ) -> Outcome {
         let endpoint = self.endpoints.iter_mut().find(|endpoint| endpoint.id == id);
         let endpoint = endpoint.ok_or_else(|| error(404, "The endpoint does not exist."))?;
         endpoint.settings.extend(endpoint_members(object(call.member("/endpoint"))));
         let branch = endpoint.branch.clone();
-        let operations = self.begin(&["apply_config"], &branch, clock, dice);
+        let operations = self.begin(&["apply_config"], &branch, clock, scheduler);
         let mut body = self.get_endpoint(id, clock)?;
         if let Some(body) = &mut body.body {
             body["operations"] = self.render_operations(&operations, clock).into();

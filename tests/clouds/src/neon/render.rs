@@ -110,19 +110,23 @@ pub(super) fn project(project: &Project) -> Value {
 }
 
 pub(super) fn operation(operation: &Operation, project: &str, clock: &Clock) -> Value {
+    let status = operation.status(clock);
     let mut shown = json!({
         "id": operation.id,
         "project_id": project,
         "branch_id": operation.branch,
         "action": operation.action,
-        "status": operation.status(clock),
-        "failures_count": 0,
+        "status": status,
+        "failures_count": i32::from(status == "error"),
         "created_at": operation.created_at,
         "updated_at": operation.created_at,
         "total_duration_ms": 0,
     });
     if let Some(endpoint) = &operation.endpoint {
         shown["endpoint_id"] = endpoint.as_str().into();
+    }
+    if status == "error" {
+        shown["error"] = "the stand-in was told to fail".into();
     }
     shown
 }
