@@ -2,18 +2,16 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use crate::call::{Answer, Call, Reply};
-use crate::clock::Clock;
-use crate::dice::Dice;
-use crate::fly::{AppView, Fly, MachineView};
+use crate::fly::{AppView, MachineView};
 use crate::front;
-use crate::neon::{Neon, ProjectView};
-use crate::{Client, Fault, Habits, Provider, Recorded, Surface, Trouble};
+use crate::neon::ProjectView;
+use crate::state::{State, World, lock};
+use crate::{Client, Fault, Habits, Provider, Recorded};
 
 /// A stand-in that does not run yet.
 #[derive(Debug, Clone)]
@@ -165,162 +163,6 @@ impl Drop for Running {
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
-        }
-    }
-}
-
-/// Everything a stand-in knows.
-#[derive(Debug)]
-pub(crate) struct State {
-    world: World,
-    clock: Clock,
-    habits: Habits,
-    storm: Dice,
-    answered: u64,
-    requests: Vec<Recorded>,
-    forgotten: usize,
-}
-
-/// The lock, whoever panicked while holding it.
-pub(crate) fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl State {
-    fn new(provider: Provider, habits: Habits) -> Self {
-        let world = match provider {
-            Provider::Neon => World::Neon(Neon::new(&habits)),
-            Provider::Fly => World::Fly(Fly::new(&habits)),
-        };
-        let clock = Clock::new(habits.pace, habits.unseen_for);
-        let storm = Dice::new(habits.seed ^ 0x0057_04a4);
-        Self { world, clock, habits, storm, answered: 0, requests: Vec::new(), forgotten: 0 }
-    }
-
-    /// Gives the first requests and forgets them.
-    fn take(&mut self, requests: usize) -> Vec<Recorded> {
-        self.forgotten += requests;
-        self.requests.drain(..requests).collect()
-    }
-
-    /// How long every request waits first.
-    pub(crate) fn latency(&self) -> std::time::Duration {
-        self.habits.latency
-    }
-
-    /// Takes a request in: time passes, it is recorded, and it may meet trouble. Gives its number.
-    pub(crate) fn admit(&mut self, call: &Call) -> (usize, Option<Trouble>) {
-        self.clock.advance();
-        let surface = self.world.surface(call);
-        let trouble = self.trouble(call, surface);
-        self.requests.push(Recorded {
-            surface,
-            method: call.method.to_string(),
-            path: call.path.clone(),
-            query: call.query.clone(),
-            host: call.host.clone(),
-            authorized: call.carries(self.habits.key.as_deref()),
-            headers: call.headers.iter().filter(|(name, _)| name != "authorization").cloned().collect(),
-            body: call.body.clone(),
-            status: None,
-            answer: None,
-            trouble: trouble.clone(),
-            finished: false,
-        });
-        (self.forgotten + self.requests.len() - 1, trouble)
-    }
-
-    fn trouble(&mut self, call: &Call, surface: Surface) -> Option<Trouble> {
-        let method = call.method.as_str();
-        if let Some(trouble) =
-            self.habits.faults.iter_mut().find_map(|fault| fault.strike(method, &call.path))
-        {
-            return Some(trouble);
-        }
-        if surface == Surface::App {
-            return None;
-        }
-        let number = self.answered;
-        self.answered += 1;
-        match self.habits.rate_limit {
-            Some(limit) if limit.refuses(number) => {
-                Some(Trouble::Refused { status: 429, retry_after: Some(limit.retry_after.to_string()) })
-            }
-            _ => self.lightning(),
-        }
-    }
-
-    fn lightning(&mut self) -> Option<Trouble> {
-        if self.habits.storm == 0 || self.storm.below(100) >= u64::from(self.habits.storm) {
-            return None;
-        }
-        Some(match self.storm.below(7) {
-            0 => Trouble::refused(503),
-            1 => Trouble::Refused { status: 429, retry_after: Some("0".to_owned()) },
-            2 => Trouble::Closed,
-            3 => Trouble::Lost { status: Some(502) },
-            4 => Trouble::Lost { status: None },
-            5 => Trouble::Truncated,
-            _ => Trouble::Html { status: 502 },
-        })
-    }
-
-    /// The provider's reply. A call that has to wait lets time pass.
-    pub(crate) fn reply(&mut self, call: &Call) -> Reply {
-        let surface = self.world.surface(call);
-        if surface == Surface::Api && !call.carries(self.habits.key.as_deref()) {
-            return Reply::Now(self.world.error(401, "This key is not valid."));
-        }
-        let reply = self.world.answer(call, &self.clock);
-        if matches!(reply, Reply::Later) {
-            self.clock.advance();
-        }
-        reply
-    }
-
-    /// A refusal in the provider's own shape.
-    pub(crate) fn error(&self, status: u16, message: &str) -> Answer {
-        self.world.error(status, message)
-    }
-
-    /// Notes what the provider answered and which status went out.
-    pub(crate) fn conclude(&mut self, number: usize, answer: Option<&Answer>, status: Option<u16>) {
-        // The record may have been forgotten meanwhile.
-        let index = number.checked_sub(self.forgotten);
-        if let Some(recorded) = index.and_then(|index| self.requests.get_mut(index)) {
-            recorded.answer = answer.and_then(|answer| answer.body.clone());
-            recorded.status = status;
-            recorded.finished = true;
-        }
-    }
-}
-
-/// What a stand-in plays.
-#[derive(Debug)]
-enum World {
-    Neon(Neon),
-    Fly(Fly),
-}
-
-impl World {
-    fn answer(&mut self, call: &Call, clock: &Clock) -> Reply {
-        match self {
-            Self::Neon(neon) => neon.answer(call, clock).into(),
-            Self::Fly(fly) => fly.answer(call, clock),
-        }
-    }
-
-    fn error(&self, status: u16, message: &str) -> Answer {
-        match self {
-            Self::Neon(_) => crate::neon::error(status, message),
-            Self::Fly(_) => crate::fly::error(status, message),
-        }
-    }
-
-    fn surface(&self, call: &Call) -> Surface {
-        match self {
-            Self::Neon(_) => Surface::Api,
-            Self::Fly(_) => crate::fly::surface(call),
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use crate::Trouble;
 use crate::call::{Answer, Call, Reply};
 use crate::clock::LOOK_AGAIN;
-use crate::cloud::{State, lock};
+use crate::state::{State, lock};
 
 /// The largest request body that is read.
 const MAX_BODY: usize = 4 << 20;

@@ -13,8 +13,8 @@
 //! What belongs here: what providers do, seen from outside, and their bad habits. What does not: anything
 //! of `ss`; no crate of this workspace is used, so that the stand-ins cannot share its mistakes.
 //!
-//! Layers, in the order a request meets them: `front` (HTTP, recording, habits), `neon` and `fly` (pure
-//! state machines from a [`Call`](call::Call) to an answer), [`spec`] (judges the record afterwards).
+//! Layers, in the order a request meets them: `front` (HTTP), `state` (recording and habits), `neon` and `fly`
+//! (pure state machines from a call to an answer), [`spec`] (judges the record afterwards).
 
 mod call;
 mod client;
@@ -28,6 +28,7 @@ mod habits;
 mod neon;
 mod record;
 pub mod spec;
+mod state;
 
 pub use client::{Client, Response};
 pub use cloud::{Cloud, Running};
