@@ -1,0 +1,118 @@
+//! From bytes to a component that can be instantiated: inspected, compiled or loaded, checked.
+//!
+//! Compiling is work that a stranger's file chooses the amount of, and wasmtime does not count that as an
+//! attack; so it has a size cap and a time cap of its own, in a thread that nobody waits for longer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ss_authority::Authority;
+use wasmtime::component::Component;
+
+use crate::contract::{Contract, Prepared};
+use crate::engine::Machine;
+use crate::error::{RuntimeError, Unfit};
+use crate::inspect::inspect;
+use crate::runtime::{Inner, Notice};
+use crate::source::ComponentSource;
+
+/// Time after which a person wants to know what takes so long.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// Makes a plugin ready to be instantiated.
+///
+/// Runs in a thread of its own, so that several plugins are loaded or compiled at the same time.
+pub(crate) async fn prepare(
+    inner: &Arc<Inner>,
+    source: &Arc<ComponentSource>,
+    authority: &Arc<Authority>,
+) -> Result<Prepared, RuntimeError> {
+    let work = Work { inner: inner.clone(), source: source.clone(), authority: authority.clone() };
+    let (done, mut prepared) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("ss-compile".into())
+        .spawn(move || {
+            // Nobody receives it if it took too long.
+            let _ = done.send(work.prepare());
+        })
+        .map_err(|error| RuntimeError::Engine { reason: error.to_string() })?;
+
+    let limit = inner.limits.compile_time;
+    let plugin = &source.identity().name;
+    let outcome = match tokio::time::timeout(SLOW.min(limit), &mut prepared).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            inner.notice(&Notice::Compiling { plugin: plugin.clone() });
+            tokio::time::timeout(limit.saturating_sub(SLOW), prepared).await.map_err(|_| {
+                RuntimeError::Unfit { plugin: plugin.clone(), reason: Unfit::CompileTime { limit } }
+            })?
+        }
+    };
+    outcome.map_err(|_| RuntimeError::Engine { reason: "the compiler crashed".into() })?
+}
+
+/// What the thread works on.
+struct Work {
+    inner: Arc<Inner>,
+    source: Arc<ComponentSource>,
+    authority: Arc<Authority>,
+}
+
+impl Work {
+    fn prepare(&self) -> Result<Prepared, RuntimeError> {
+        let bytes = self.source.bytes();
+        let limit = self.inner.limits.component_size;
+        if bytes.len() > limit {
+            return Err(self.unfit(Unfit::TooLarge { size: bytes.len(), limit }));
+        }
+        let contract = inspect(bytes, &self.authority).map_err(|reason| self.unfit(reason))?;
+        let machine = self.inner.machine()?;
+        let component = match self.load(machine)? {
+            Some(component) => component,
+            None => self.compile(machine)?,
+        };
+        contract
+            .prepare(machine.linker(contract), &component)
+            .map_err(|error| self.unfit(mismatch(contract, &error)))
+    }
+
+    /// Loads the component from the cache. Whatever is wrong with the entry, it is compiled again.
+    fn load(&self, machine: &Machine) -> Result<Option<Component>, RuntimeError> {
+        let Some(cache) = self.inner.cache()? else { return Ok(None) };
+        let Some(code) = cache.load(&self.cache_name(machine))? else { return Ok(None) };
+        #[expect(unsafe_code, reason = "loading compiled code is what the cache is for")]
+        // SAFETY: these are bytes that `Component::serialize` returned to `compile` below, on this machine:
+        // `Cache::load` has checked their HMAC, which covers the name with the component's digest and the
+        // engine's compatibility hash. They are the checked copy in memory; no file behind it can change.
+        let component = unsafe { Component::deserialize(&machine.engine, &*code) };
+        Ok(component.ok())
+    }
+
+    fn compile(&self, machine: &Machine) -> Result<Component, RuntimeError> {
+        let component = Component::from_binary(&machine.engine, self.source.bytes())
+            .map_err(|error| self.unfit(Unfit::Compile { reason: format!("{error:#}") }))?;
+        if let Some(cache) = self.inner.cache()? {
+            let kept = component
+                .serialize()
+                .map_err(|error| format!("{error:#}"))
+                .and_then(|code| cache.store(&self.cache_name(machine), &code).map_err(|e| e.to_string()));
+            // It can be used without that, so a full disk is only worth a notice.
+            if let Err(reason) = kept {
+                self.inner.notice(&Notice::NotCached { reason });
+            }
+        }
+        Ok(component)
+    }
+
+    fn cache_name(&self, machine: &Machine) -> String {
+        format!("{}-{}.cwasm", self.source.hex_digest(), machine.compatibility)
+    }
+
+    fn unfit(&self, reason: Unfit) -> RuntimeError {
+        RuntimeError::Unfit { plugin: self.source.identity().name.clone(), reason }
+    }
+}
+
+fn mismatch(contract: Contract, error: &wasmtime::Error) -> Unfit {
+    Unfit::Mismatch { contract: contract.version(), reason: format!("{error:#}") }
+}

@@ -1,0 +1,134 @@
+//! The runtime: one per process, cheap until a plugin is needed.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ss_provider::Provider;
+
+use crate::cache::{Cache, CacheError};
+use crate::engine::Machine;
+use crate::error::RuntimeError;
+use crate::gates::{Grant, HostServices};
+use crate::limits::Limits;
+use crate::plugin::Plugin;
+use crate::source::ComponentSource;
+
+/// How a [`Runtime`] works.
+#[derive(Clone, Default)]
+pub struct RuntimeConfig {
+    /// Folder of compiled components and descriptions, such as `~/.starsystem/cache`; made (0700) when it
+    /// is needed. Without one, every process compiles again.
+    pub cache_dir: Option<PathBuf>,
+    /// What plugins may use.
+    pub limits: Limits,
+    /// Told what a person may want to know while they wait.
+    pub notices: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+}
+
+/// Something that a person may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A plugin has been compiling for half a second.
+    Compiling {
+        /// Its name.
+        plugin: String,
+    },
+    /// Compiled plugins cannot be kept, so the next run compiles them again.
+    NotCached {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Runs plugins. Clones share everything.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) limits: Limits,
+    cache_dir: Option<PathBuf>,
+    notices: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    /// Held while the machine or the cache is being made.
+    starting: Mutex<()>,
+    machine: OnceLock<Machine>,
+    cache: OnceLock<Option<Cache>>,
+}
+
+impl Runtime {
+    /// A runtime. Nothing is started, opened or read before the first plugin is asked for.
+    pub fn new(config: RuntimeConfig) -> Self {
+        Self(Arc::new(Inner {
+            limits: config.limits,
+            cache_dir: config.cache_dir,
+            notices: config.notices,
+            starting: Mutex::new(()),
+            machine: OnceLock::new(),
+            cache: OnceLock::new(),
+        }))
+    }
+
+    /// A provider over a component. If the component's description is cached, nothing is compiled or
+    /// started before its first operation.
+    ///
+    /// # Errors
+    /// If the component is no plugin that this `ss` can run, or does not describe itself validly.
+    pub async fn provider(
+        &self,
+        source: impl Into<ComponentSource>,
+        grant: Grant,
+        services: HostServices,
+    ) -> Result<Arc<dyn Provider>, RuntimeError> {
+        Ok(Arc::new(self.plugin(source, grant, services).await?))
+    }
+
+    /// As [`provider`](Self::provider), as the type that can be prepared ahead of its first operation.
+    ///
+    /// # Errors
+    /// As [`provider`](Self::provider).
+    pub async fn plugin(
+        &self,
+        source: impl Into<ComponentSource>,
+        grant: Grant,
+        services: HostServices,
+    ) -> Result<Plugin, RuntimeError> {
+        Plugin::open(self.0.clone(), source.into(), grant, services).await
+    }
+}
+
+impl Inner {
+    pub(crate) fn machine(&self) -> Result<&Machine, RuntimeError> {
+        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(machine) = self.machine.get() {
+            return Ok(machine);
+        }
+        let made = Machine::new()?;
+        Ok(self.machine.get_or_init(|| made))
+    }
+
+    /// The cache; none if there is no folder for it or it cannot be written.
+    ///
+    /// # Errors
+    /// If it is open to others.
+    pub(crate) fn cache(&self) -> Result<Option<&Cache>, CacheError> {
+        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = self.cache.get() {
+            return Ok(cache.as_ref());
+        }
+        let Some(folder) = &self.cache_dir else { return Ok(None) };
+        let opened = match Cache::open(folder) {
+            Ok(cache) => Some(cache),
+            Err(error @ CacheError::NotPrivate { .. }) => return Err(error),
+            Err(error @ CacheError::Unusable { .. }) => {
+                self.notice(&Notice::NotCached { reason: error.to_string() });
+                None
+            }
+        };
+        Ok(self.cache.get_or_init(|| opened).as_ref())
+    }
+
+    pub(crate) fn notice(&self, notice: &Notice) {
+        if let Some(notices) = &self.notices {
+            notices(notice);
+        }
+    }
+}

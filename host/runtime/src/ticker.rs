@@ -1,0 +1,119 @@
+//! The thread that makes epochs pass while guests run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+/// Time between two epochs: a tenth of what a runaway guest may overstay its deadline.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// How many ticks have passed.
+#[derive(Debug, Default)]
+pub(crate) struct Ticks(AtomicU64);
+
+impl Ticks {
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn advance_by(&self, ticks: u64) {
+        self.0.fetch_add(ticks, Ordering::Relaxed);
+    }
+}
+
+/// Advances the engine's epoch while at least one guest runs; idle otherwise, and not even started before
+/// the first one.
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    engine: Engine,
+    ticks: Arc<Ticks>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    stopped: bool,
+}
+
+/// Keeps epochs passing until it is dropped.
+pub(crate) struct Running(Arc<Shared>);
+
+impl Ticker {
+    pub(crate) fn new(engine: Engine) -> Self {
+        let shared =
+            Shared { engine, ticks: Arc::default(), state: Mutex::default(), changed: Condvar::new() };
+        Self { shared: Arc::new(shared), thread: Mutex::new(None) }
+    }
+
+    pub(crate) fn ticks(&self) -> Arc<Ticks> {
+        self.shared.ticks.clone()
+    }
+
+    /// Says that a guest runs.
+    pub(crate) fn run(&self) -> std::io::Result<Running> {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_none() {
+            let shared = self.shared.clone();
+            *thread =
+                Some(std::thread::Builder::new().name("ss-epochs".into()).spawn(move || shared.tick())?);
+        }
+        drop(thread);
+        let mut state = self.shared.lock();
+        state.running += 1;
+        // Waking the thread for every guest would cut its tick short again and again.
+        if state.running == 1 {
+            self.shared.changed.notify_one();
+        }
+        drop(state);
+        Ok(Running(self.shared.clone()))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.changed.notify_one();
+        if let Some(thread) = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            // A panic of that thread has no one left to matter to.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.lock().running -= 1;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tick(&self) {
+        let mut state = self.lock();
+        while !state.stopped {
+            if state.running == 0 {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (woken, waited) =
+                self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if waited.timed_out() {
+                self.ticks.advance_by(1);
+                self.engine.increment_epoch();
+            }
+        }
+    }
+}
