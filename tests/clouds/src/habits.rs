@@ -13,7 +13,8 @@ pub struct Habits {
     pub key: Option<String>,
     /// How long anything asynchronous takes: an operation, a machine's start, an app's end.
     pub pace: Pace,
-    /// For how many requests a new resource is missing from lists and gets.
+    /// For how many requests a new resource is missing from lists and gets. What comes with another, such as
+    /// the first database of a project, is seen at once.
     pub unseen_for: u64,
     /// How often it refuses for too many requests.
     pub rate_limit: Option<RateLimit>,

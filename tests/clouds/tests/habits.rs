@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use ss_clouds::{Client, Cloud, Fault, Habits, RateLimit, Running, Trouble, spec};
+use ss_clouds::{Client, Cloud, Fault, Habits, Pace, RateLimit, Running, Trouble, spec};
 
 fn fly(habits: Habits) -> (Running, Client) {
     let cloud = Cloud::fly(habits).start().expect("a free port");
@@ -58,6 +58,22 @@ fn what_is_new_is_not_seen_at_once() {
     assert_eq!(statuses, [404, 404, 200, 200]);
     assert_eq!(create(&client, "a").expect("an answer").status, 422, "its name is taken from the start");
     spec::assert_agrees(&cloud);
+}
+
+#[test]
+fn what_comes_with_a_project_is_seen_and_what_is_added_is_not() {
+    let cloud = Cloud::neon(Habits { unseen_for: 1, pace: Pace::Immediate, ..Habits::default() });
+    let cloud = cloud.start().expect("a free port");
+    let client = cloud.client();
+    let project = json!({ "project": { "name": "a", "org_id": "org-quiet-star-12345678" } });
+    let created = client.post("/api/v2/projects", &project).expect("an answer").json();
+    let id = |member: &str| created[member]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v2/projects/{}/branches/{}/databases", id("project"), id("branch"));
+    let count = || client.get(&path).expect("an answer").json()["databases"].as_array().map(Vec::len);
+    assert_eq!(count(), Some(1));
+    let extra = json!({ "database": { "name": "extra", "owner_name": "neondb_owner" } });
+    assert_eq!(client.post(&path, &extra).expect("an answer").status, 201);
+    assert_eq!([count(), count()], [Some(1), Some(2)]);
 }
 
 #[test]

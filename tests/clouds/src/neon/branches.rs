@@ -75,7 +75,7 @@ impl Neon {
         if on.find_database(name).is_ok() {
             return Err(error(409, "A database of this name exists."));
         }
-        let database = self.database(name, owner, clock);
+        let database = self.database(name, owner, Some(clock.now()));
         let body = render::database(&database, branch);
         self.change(clock, project, branch, "database", body, 201, |on| on.databases.push(database))
     }
@@ -93,7 +93,7 @@ impl Neon {
         if self.projects[project].find_branch(branch)?.find_role(name).is_ok() {
             return Err(error(409, "A role of this name exists."));
         }
-        let role = self.role(name, clock);
+        let role = self.role(name, Some(clock.now()));
         let body = render::role(&role, branch, true);
         self.change(clock, project, branch, "role", body, 201, |on| on.roles.push(role))
     }
@@ -106,7 +106,7 @@ impl Neon {
 
     fn reset_password(&mut self, clock: &Clock, project: usize, branch: &str, name: &str) -> Outcome {
         self.projects[project].find_branch(branch)?.find_role(name)?;
-        let role = self.role(name, clock);
+        let role = self.role(name, Some(clock.now()));
         let body = render::role(&role, branch, true);
         self.change(clock, project, branch, "role", body, 200, |on| {
             on.roles.retain(|other| other.name != name);
@@ -197,26 +197,27 @@ impl Branch {
     }
 
     fn list_databases(&self, clock: &Clock) -> Value {
-        let seen = self.databases.iter().filter(|database| clock.shows(database.created));
+        let seen =
+            self.databases.iter().filter(|database| database.added.is_none_or(|added| clock.shows(added)));
         json!({ "databases": seen.map(|d| render::database(d, &self.id)).collect::<Vec<_>>() })
     }
 
     fn get_database(&self, name: &str, clock: &Clock) -> Outcome {
         let database = self.find_database(name)?;
-        if !clock.shows(database.created) {
+        if !database.added.is_none_or(|added| clock.shows(added)) {
             return Err(error(404, "The database does not exist."));
         }
         Ok(Answer::json(200, json!({ "database": render::database(database, &self.id) })))
     }
 
     fn list_roles(&self, clock: &Clock) -> Value {
-        let seen = self.roles.iter().filter(|role| clock.shows(role.created));
+        let seen = self.roles.iter().filter(|role| role.added.is_none_or(|added| clock.shows(added)));
         json!({ "roles": seen.map(|role| render::role(role, &self.id, false)).collect::<Vec<_>>() })
     }
 
     fn get_role(&self, name: &str, clock: &Clock) -> Outcome {
         let role = self.find_role(name)?;
-        if !clock.shows(role.created) {
+        if !role.added.is_none_or(|added| clock.shows(added)) {
             return Err(error(404, "The role does not exist."));
         }
         Ok(Answer::json(200, json!({ "role": render::role(role, &self.id, false) })))

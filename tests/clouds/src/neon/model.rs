@@ -38,7 +38,8 @@ pub(super) struct Branch {
 pub(super) struct Role {
     pub(super) name: String,
     pub(super) password: String,
-    pub(super) created: Moment,
+    /// When it was added to a branch; none if it came with the branch, and so is seen from the start.
+    pub(super) added: Option<Moment>,
     pub(super) created_at: String,
 }
 
@@ -47,7 +48,8 @@ pub(super) struct Database {
     pub(super) id: i64,
     pub(super) name: String,
     pub(super) owner: String,
-    pub(super) created: Moment,
+    /// As of a role.
+    pub(super) added: Option<Moment>,
     pub(super) created_at: String,
 }
 

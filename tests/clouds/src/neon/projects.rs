@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::model::{Branch, Database, Endpoint, Project, Role, Scheduler, timestamp};
 use super::{Neon, ORGANIZATION, error, render};
 use crate::call::{Answer, Call, Outcome};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 
 /// Members of an endpoint that `default_endpoint_settings` and `PATCH` may set.
 const ENDPOINT_MEMBERS: [&str; 6] = [
@@ -72,7 +72,7 @@ impl Neon {
         let pg_version = pg_version.ok_or_else(|| error(400, "`pg_version` is not supported."))?;
         let id = format!("{}-{}", self.dice.pair(), self.dice.text("0123456789", 8));
         let now = timestamp();
-        let branch = self.first_branch(call, clock);
+        let branch = self.first_branch(call);
         let endpoint_settings = object(&wanted["default_endpoint_settings"]);
         let endpoint = self.endpoint(&branch.id, endpoint_settings.clone());
         let mut project = Project {
@@ -100,10 +100,10 @@ impl Neon {
         Ok(Answer::json(201, body))
     }
 
-    fn first_branch(&mut self, call: &Call, clock: &Clock) -> Branch {
-        let role = self.role(call.text("/project/branch/role_name").unwrap_or("neondb_owner"), clock);
+    fn first_branch(&mut self, call: &Call) -> Branch {
+        let role = self.role(call.text("/project/branch/role_name").unwrap_or("neondb_owner"), None);
         let database = call.text("/project/branch/database_name").unwrap_or("neondb");
-        let database = self.database(database, &role.name, clock);
+        let database = self.database(database, &role.name, None);
         Branch {
             id: self.dice.label("br"),
             name: call.text("/project/branch/name").unwrap_or("main").to_owned(),
@@ -114,17 +114,17 @@ impl Neon {
         }
     }
 
-    pub(super) fn role(&mut self, name: &str, clock: &Clock) -> Role {
+    pub(super) fn role(&mut self, name: &str, added: Option<Moment>) -> Role {
         let password = self.dice.password();
         self.passwords.push(password.clone());
-        Role { name: name.to_owned(), password, created: clock.now(), created_at: timestamp() }
+        Role { name: name.to_owned(), password, added, created_at: timestamp() }
     }
 
-    pub(super) fn database(&mut self, name: &str, owner: &str, clock: &Clock) -> Database {
+    pub(super) fn database(&mut self, name: &str, owner: &str, added: Option<Moment>) -> Database {
         let id = self.next_database;
         self.next_database += 1;
         let (name, owner) = (name.to_owned(), owner.to_owned());
-        Database { id, name, owner, created: clock.now(), created_at: timestamp() }
+        Database { id, name, owner, added, created_at: timestamp() }
     }
 
     pub(super) fn endpoint(&mut self, branch: &str, settings: Map<String, Value>) -> Endpoint {
