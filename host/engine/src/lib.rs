@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The engine: routes services to providers, plans, applies in dependency order, journals, and recovers.
+//!
+//! A system goes through it like this: [`route`](SkipReason) says who takes each service, *resolve* turns
+//! what its file declares into what its provider is given, *plan* asks the providers what they would do,
+//! *apply* has them do it in the graph's order with the journal written first, and *recovery* settles what
+//! an earlier run left unfinished. Providers are reached through [`ss_provider::Provider`] alone.
+//!
+//! Here does not belong: WebAssembly, the terminal, YAML, encryption, or any provider by name.
+
+mod apply;
+mod core;
+mod engine;
+mod error;
+mod graph;
+mod journal;
+mod observer;
+mod plan;
+mod recovery;
+mod resolve;
+mod route;
+mod status;
+mod store;
+mod validate;
+mod vault_store;
+
+pub use apply::{Interrupt, RunReport, ServiceOutcome, ServiceReport};
+pub use core::{Limits, Selection};
+pub use engine::{Engine, EngineConfig};
+pub use error::EngineError;
+pub use journal::{JournalError, RunStatus};
+pub use observer::{Event, Observer};
+pub use plan::{Decision, PlanEntry, SystemPlan};
+pub use route::SkipReason;
+pub use status::{ServiceHealth, SystemHealth};
+pub use store::{Found, Lookup, StateChanges, Store, StoreError};
+pub use vault_store::{Environment, VaultStore, catalog};

@@ -1,0 +1,135 @@
+//! The engine as a command sees it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ss_config::{Diagnostic, System};
+use ss_provider::{Cancel, Providers};
+use ss_secret::Scrubber;
+
+use crate::apply::{Interrupt, RunReport, apply};
+use crate::core::{Core, Limits, Selection, graph_of, ids, prepare};
+use crate::error::EngineError;
+use crate::journal::RunsFolder;
+use crate::observer::Observer;
+use crate::plan::{SystemPlan, plan};
+use crate::resolve::{Resolver, Schemas};
+use crate::route::Router;
+use crate::status::{SystemHealth, status};
+use crate::store::Store;
+use crate::validate::validate;
+
+/// What an engine works on.
+pub struct EngineConfig {
+    /// The system, without errors.
+    pub system: Arc<System>,
+    /// The providers of the lock.
+    pub providers: Arc<dyn Providers>,
+    /// The vault, see [`VaultStore`](crate::VaultStore).
+    pub store: Arc<dyn Store>,
+    /// Knows every secret of this process.
+    pub scrubber: Arc<Scrubber>,
+    /// `STARSYSTEM_HOME` or `~/.starsystem`.
+    pub home: PathBuf,
+    /// Whether this machine has approved the files: only then their templates may read provider keys.
+    pub approved: bool,
+    /// The command for messages and journal, such as `ss provision`.
+    pub command: String,
+    /// The version of `ss`, for the journal.
+    pub version: String,
+    /// Digest of the lockfile, for the journal.
+    pub lock_digest: Option<String>,
+    /// How much at once, and how long.
+    pub limits: Limits,
+}
+
+/// Plans, applies and watches one system in one environment.
+///
+/// Cheap to make: services are routed by descriptions, and nothing is read or called before it is needed.
+#[derive(Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+}
+
+impl Engine {
+    /// An engine for this system.
+    ///
+    /// # Errors
+    /// If services depend on each other in a circle or on services that do not exist.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let EngineConfig { system, providers, store, scrubber, home, approved, .. } = config;
+        let router = Router::new(providers);
+        let services = prepare(&system, &router);
+        let index: HashMap<String, usize> =
+            services.iter().enumerate().map(|(at, service)| (service.id.clone(), at)).collect();
+        let graph = graph_of(&system, &index)?;
+        let resolver = Resolver {
+            store: store.clone(),
+            scrubber: scrubber.clone(),
+            schemas: Schemas::default(),
+            services: ids(&services),
+            approved,
+        };
+        let runs = RunsFolder::new(&home, &system.project, &system.dir, &system.environment);
+        let core = Core {
+            project: system.project.clone(),
+            environment: system.environment.clone(),
+            config_dir: system.dir.clone(),
+            system,
+            services,
+            graph,
+            index,
+            router,
+            resolver,
+            store,
+            scrubber,
+            runs,
+            limits: config.limits,
+            command: config.command,
+            version: config.version,
+            lock_digest: config.lock_digest,
+        };
+        Ok(Self { core: Arc::new(core) })
+    }
+
+    /// What is wrong, or probably wrong, with routing and options. Reads no vault and calls no plugin.
+    pub fn validate(&self) -> Vec<Diagnostic> {
+        validate(&self.core)
+    }
+
+    /// What [`apply`](Self::apply) would do. Changes nothing.
+    ///
+    /// # Errors
+    /// If vault or journal cannot be read, or the selected service does not exist. What is wrong with one
+    /// service stands in its entry.
+    pub async fn plan(&self, selection: &Selection) -> Result<SystemPlan, EngineError> {
+        plan(&self.core, selection).await
+    }
+
+    /// Does what the plan says: its services, in order and in parallel.
+    ///
+    /// # Errors
+    /// If the run could not begin. Once it has begun, all that goes wrong stands in the report.
+    pub async fn apply(
+        &self,
+        plan: SystemPlan,
+        observer: Arc<dyn Observer>,
+        interrupt: Interrupt,
+    ) -> Result<RunReport, EngineError> {
+        apply(&self.core, plan, observer, interrupt).await
+    }
+
+    /// The health of the selected services that have been provisioned. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub async fn status(
+        &self,
+        selection: &Selection,
+        observer: Arc<dyn Observer>,
+        cancel: Cancel,
+    ) -> Result<SystemHealth, EngineError> {
+        status(&self.core, selection, observer, cancel).await
+    }
+}

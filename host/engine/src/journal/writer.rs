@@ -1,0 +1,193 @@
+//! Writing the journal of one run.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use ss_durable::AppendFile;
+use ss_provider::{Effect, EffectId, EffectOutcome, Effects, RequestRecord};
+use ss_secret::Scrubber;
+
+use super::line::{Line, genesis, seal};
+use super::{JournalError, OpId, Record};
+
+/// The journal of a run, shared by its operations.
+///
+/// A record is flushed before the first thing that relies on it. Records that nothing outside relies on
+/// (the end of an effect, a request that changed nothing, an intent before its first effect) are written
+/// at once and flushed with the next record that must be: all go into one file, so that a flush covers
+/// what stands before it.
+pub struct Journal {
+    path: PathBuf,
+    scrubber: Arc<Scrubber>,
+    tail: Mutex<Tail>,
+    effects: AtomicU64,
+}
+
+struct Tail {
+    file: AppendFile,
+    seq: u64,
+    prev: String,
+    /// A write failed: the end of the file may be torn, and a line after it would hide that.
+    closed: bool,
+}
+
+/// When a record must be on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// Before `append` returns.
+    Now,
+    /// With the next record that must be.
+    Later,
+}
+
+impl Journal {
+    /// Begins a journal in a file that does not exist yet.
+    pub(crate) fn create(path: &Path, scrubber: Arc<Scrubber>) -> Result<Self, JournalError> {
+        let file = AppendFile::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            scrubber,
+            tail: Mutex::new(Tail { file, seq: 0, prev: genesis(), closed: false }),
+            effects: AtomicU64::new(0),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a record.
+    pub(crate) fn append(&self, record: Record, flush: Flush) -> Result<(), JournalError> {
+        let mut tail = self.lock();
+        if tail.closed {
+            return Err(JournalError::Closed { path: self.path.clone() });
+        }
+        let line = Line { seq: tail.seq, prev: tail.prev.clone(), at: Timestamp::now(), record };
+        let (text, sum) = seal(&self.clean(&line)?);
+        let written = match flush {
+            Flush::Now => tail.file.append_durably(text.as_bytes()),
+            Flush::Later => tail.file.append(text.as_bytes()),
+        };
+        if let Err(error) = written {
+            tail.closed = true;
+            return Err(error.into());
+        }
+        tail.seq += 1;
+        tail.prev = sum;
+        Ok(())
+    }
+
+    /// The journal as the operation `op` sees it.
+    pub(crate) fn of(self: &Arc<Self>, op: OpId) -> OpJournal {
+        OpJournal { journal: self.clone(), op, begun: AtomicU64::new(0) }
+    }
+
+    /// The line as JSON without any secret. Texts are scrubbed; what still leaks is refused.
+    fn clean(&self, line: &Line) -> Result<String, JournalError> {
+        let unwritable = |error: serde_json::Error| JournalError::Unwritable { reason: error.to_string() };
+        let json = serde_json::to_string(line).map_err(unwritable)?;
+        if !self.scrubber.leaks(&json) {
+            return Ok(json);
+        }
+        let mut value = serde_json::to_value(line).map_err(unwritable)?;
+        scrub(&mut value, &self.scrubber);
+        let json = serde_json::to_string(&value).map_err(unwritable)?;
+        if self.scrubber.leaks(&json) { Err(JournalError::Secret) } else { Ok(json) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Journal({})", self.path.display())
+    }
+}
+
+fn scrub(value: &mut Value, scrubber: &Scrubber) {
+    match value {
+        Value::String(text) => {
+            if let std::borrow::Cow::Owned(clean) = scrubber.scrub(text) {
+                *text = clean;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, scrubber)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| scrub(field, scrubber)),
+        _ => {}
+    }
+}
+
+/// The journal as one operation sees it.
+#[derive(Debug)]
+pub(crate) struct OpJournal {
+    journal: Arc<Journal>,
+    op: OpId,
+    begun: AtomicU64,
+}
+
+impl OpJournal {
+    /// Whether anything outside may have changed.
+    pub(crate) fn has_effects(&self) -> bool {
+        self.begun.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Effects for OpJournal {
+    fn begin(&self, effect: &Effect) -> std::io::Result<EffectId> {
+        let id = self.journal.effects.fetch_add(1, Ordering::SeqCst) + 1;
+        // Counted even if the write fails: the record may be on disk all the same.
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.journal.append(Record::EffectBegin { op: self.op, id, effect: effect.clone() }, Flush::Now)?;
+        Ok(id)
+    }
+
+    fn end(&self, id: EffectId, outcome: &EffectOutcome) {
+        let record = Record::EffectEnd { op: self.op, id, outcome: outcome.clone() };
+        if let Err(error) = self.journal.append(record, Flush::Later) {
+            tracing::warn!(%error, "the end of an effect is not in the journal");
+        }
+    }
+
+    fn observe(&self, request: &RequestRecord, outcome: &EffectOutcome) {
+        let record = Record::Request { op: self.op, request: request.clone(), outcome: outcome.clone() };
+        if let Err(error) = self.journal.append(record, Flush::Later) {
+            tracing::warn!(%error, "a request is not in the journal");
+        }
+    }
+
+    fn save_partial(&self, partial: &str) -> std::io::Result<()> {
+        // A partial state with a hole in it would mislead the plugin: refuse instead of scrubbing.
+        if self.journal.scrubber.leaks(partial) {
+            return Err(JournalError::Secret.into());
+        }
+        Ok(self.journal.append(Record::Partial { op: self.op, partial: partial.to_owned() }, Flush::Now)?)
+    }
+}
+
+/// For calls that may change nothing. Their requests go to the journal of the run, if there is one.
+#[derive(Debug)]
+pub(crate) struct ReadOnly(pub Option<OpJournal>);
+
+impl Effects for ReadOnly {
+    fn begin(&self, effect: &Effect) -> std::io::Result<EffectId> {
+        Err(std::io::Error::other(format!("nothing may be changed here, yet it was tried: {effect:?}")))
+    }
+
+    fn end(&self, _id: EffectId, _outcome: &EffectOutcome) {}
+
+    fn observe(&self, request: &RequestRecord, outcome: &EffectOutcome) {
+        if let Some(journal) = &self.0 {
+            journal.observe(request, outcome);
+        }
+    }
+
+    fn save_partial(&self, _partial: &str) -> std::io::Result<()> {
+        Err(std::io::Error::other("nothing is being provisioned, so there is no partial state"))
+    }
+}

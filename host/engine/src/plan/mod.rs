@@ -1,0 +1,78 @@
+//! The plan: what an apply would do to each service, and why some are left out.
+
+mod run;
+
+use serde::Serialize;
+use ss_provider::{Failure, Plan};
+
+use crate::resolve::digest_of;
+use crate::route::SkipReason;
+
+pub(crate) use run::plan;
+
+/// What an apply would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SystemPlan {
+    /// The project.
+    pub project: String,
+    /// The environment.
+    pub environment: String,
+    /// One entry per selected service, in file order.
+    pub entries: Vec<PlanEntry>,
+    /// What a person should know and that stops nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What an apply would do to one service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanEntry {
+    /// The service.
+    pub service: String,
+    /// Its provider; none if it is skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Whether an earlier run provisioned it.
+    pub exists: bool,
+    /// Whether an earlier run was cut short while it worked on it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// What would be done.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// What would be done to a service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "decision")]
+pub enum Decision {
+    /// The provider would be called.
+    Apply(Plan),
+    /// No provider applies. Never an error.
+    Skip {
+        /// Why.
+        #[serde(flatten)]
+        reason: SkipReason,
+    },
+    /// It cannot be planned, and an apply would fail.
+    Problem {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+}
+
+impl SystemPlan {
+    /// SHA-256 in hex of the plan's canonical JSON.
+    pub fn digest(&self) -> String {
+        digest_of(self)
+    }
+
+    /// The services that an apply could not provision.
+    pub fn problems(&self) -> impl Iterator<Item = (&PlanEntry, &Failure)> {
+        self.entries.iter().filter_map(|entry| match &entry.decision {
+            Decision::Problem { failure } => Some((entry, failure)),
+            _ => None,
+        })
+    }
+}

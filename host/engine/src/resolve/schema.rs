@@ -1,0 +1,280 @@
+//! Checks a service's options against its provider's JSON Schema.
+//!
+//! Threat: the schema comes from a plugin. Patterns run in linear time, references reach nothing outside
+//! the schema, and messages never repeat a value, which may be a secret.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
+use serde_json::Value;
+use ss_config::closest;
+use ss_provider::Description;
+
+/// What is wrong with an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OptionFault {
+    /// JSON Pointer of the value within the options.
+    pub pointer: String,
+    /// The key under it that the fault is about, rather than its value.
+    pub key: Option<String>,
+    /// The provider cannot work with it.
+    pub fatal: bool,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// The compiled schemas of all providers used so far.
+#[derive(Default)]
+pub(crate) struct Schemas {
+    compiled: Mutex<HashMap<String, Arc<Compiled>>>,
+}
+
+struct Compiled {
+    /// The validator, or why the schema is none.
+    validator: Result<Validator, String>,
+    /// The properties of the options object, sorted.
+    properties: Vec<String>,
+    /// The schema does not say what becomes of other properties.
+    others_unmentioned: bool,
+}
+
+/// Size of a pattern, compiled; far more than an option's name or value needs.
+const PATTERN_BYTES: usize = 1 << 20;
+
+impl Schemas {
+    /// The faults of `options`. The values at the pointers in `unknown` are not known yet, or hidden:
+    /// nothing is said about them.
+    pub(crate) fn check(
+        &self,
+        description: &Description,
+        options: &Value,
+        unknown: &HashSet<String>,
+    ) -> Vec<OptionFault> {
+        let compiled = self.get(description);
+        let validator = match &compiled.validator {
+            Ok(validator) => validator,
+            Err(reason) => return vec![broken_schema(&description.provider, reason)],
+        };
+        let mut faults: Vec<OptionFault> = Vec::new();
+        if !validator.is_valid(options) {
+            for error in validator.iter_errors(options) {
+                if !concerns_unknown(&error, unknown) {
+                    faults.extend(fault_of(&error, &compiled.properties));
+                }
+            }
+        }
+        if compiled.others_unmentioned {
+            faults.extend(unmentioned(options, &compiled.properties, &description.provider));
+        }
+        faults
+    }
+
+    fn get(&self, description: &Description) -> Arc<Compiled> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = compiled.get(&description.provider) {
+            return known.clone();
+        }
+        let fresh = Arc::new(compile(&description.options_schema));
+        compiled.insert(description.provider.clone(), fresh.clone());
+        fresh
+    }
+}
+
+fn compile(schema: &Value) -> Compiled {
+    let validator = jsonschema::options()
+        .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES))
+        .build(schema)
+        .map_err(|error| error.to_string());
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let mut names: Vec<String> = properties.into_iter().flat_map(|all| all.keys().cloned()).collect();
+    names.sort();
+    let mentions = [
+        "additionalProperties",
+        "unevaluatedProperties",
+        "patternProperties",
+        "$ref",
+        "allOf",
+        "anyOf",
+        "oneOf",
+    ];
+    let others_unmentioned = properties.is_some() && !mentions.iter().any(|word| schema.get(word).is_some());
+    Compiled { validator, properties: names, others_unmentioned }
+}
+
+fn broken_schema(provider: &str, reason: &str) -> OptionFault {
+    OptionFault {
+        pointer: String::new(),
+        key: None,
+        fatal: true,
+        message: format!("the plugin `{provider}` has no usable schema for its options: {reason}"),
+        help: Some("report this to the plugin's author".into()),
+    }
+}
+
+/// Whether the verdict depends on a value that is not known.
+fn concerns_unknown(error: &ValidationError<'_>, unknown: &HashSet<String>) -> bool {
+    let pointer = error.instance_path().as_str();
+    if unknown.contains(pointer) {
+        return true;
+    }
+    let judges_whole = matches!(
+        error.kind(),
+        ValidationErrorKind::AnyOf { .. }
+            | ValidationErrorKind::OneOfNotValid { .. }
+            | ValidationErrorKind::OneOfMultipleValid { .. }
+            | ValidationErrorKind::Not { .. }
+            | ValidationErrorKind::Contains
+            | ValidationErrorKind::Constant { .. }
+            | ValidationErrorKind::Enum { .. }
+            | ValidationErrorKind::UniqueItems
+    );
+    judges_whole
+        && unknown.iter().any(|inner| inner.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn fault_of(error: &ValidationError<'_>, known: &[String]) -> Vec<OptionFault> {
+    let pointer = error.instance_path().as_str().to_owned();
+    let fault = |message: String| OptionFault {
+        pointer: pointer.clone(),
+        key: None,
+        fatal: true,
+        message,
+        help: None,
+    };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
+            .iter()
+            .map(|key| OptionFault {
+                key: Some(key.clone()),
+                help: if pointer.is_empty() { known_options(key, known) } else { None },
+                ..fault(format!("unknown option `{key}`"))
+            })
+            .collect(),
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![OptionFault {
+                help: Some(format!("add `{name}: …`")),
+                ..fault(format!("the option `{name}` is missing"))
+            }]
+        }
+        ValidationErrorKind::Enum { options } => {
+            let choices: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
+            vec![fault(format!("the value is not one of {}", choices.join(", ")))]
+        }
+        ValidationErrorKind::Pattern { pattern } => {
+            vec![fault(format!("the value does not match `{pattern}`"))]
+        }
+        _ => vec![fault(error.masked_with("the value").to_string())],
+    }
+}
+
+/// Options that the schema neither names nor forbids: probably typing mistakes.
+fn unmentioned(options: &Value, known: &[String], provider: &str) -> Vec<OptionFault> {
+    let keys = options.as_object().into_iter().flat_map(|all| all.keys());
+    keys.filter(|key| known.binary_search(key).is_err())
+        .map(|key| OptionFault {
+            pointer: String::new(),
+            key: Some(key.clone()),
+            fatal: false,
+            message: format!("`{provider}` has no option `{key}`"),
+            help: known_options(key, known),
+        })
+        .collect()
+}
+
+fn known_options(key: &str, known: &[String]) -> Option<String> {
+    if let Some(close) = closest(key, known.iter().map(String::as_str)) {
+        return Some(format!("did you mean `{close}`?"));
+    }
+    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    (!list.is_empty()).then(|| format!("known options: {}", list.join(", ")))
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), |text| format!("`{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn description(schema: Value) -> Description {
+        Description {
+            provider: "fly".into(),
+            summary: String::new(),
+            requires_api_key: false,
+            vault_keys: vec![],
+            options_schema: schema,
+            shapes: vec![],
+            example: String::new(),
+        }
+    }
+
+    fn check(schema: Value, options: &Value, unknown: &[&str]) -> Vec<OptionFault> {
+        let unknown = unknown.iter().map(ToString::to_string).collect();
+        Schemas::default().check(&description(schema), options, &unknown)
+    }
+
+    #[test]
+    fn a_typing_mistake_is_an_error_where_the_schema_is_closed_and_a_warning_where_it_is_silent() {
+        let closed = json!({"type": "object", "properties": {"region": {}}, "additionalProperties": false});
+        let silent = json!({"type": "object", "properties": {"region": {}}});
+        let open = json!({"type": "object", "properties": {"region": {}}, "additionalProperties": true});
+        let options = json!({"regoin": "x"});
+        let [fault] = check(closed, &options, &[]).try_into().unwrap();
+        assert!(fault.fatal);
+        assert_eq!(
+            (fault.key.as_deref(), fault.help.as_deref()),
+            (Some("regoin"), Some("did you mean `region`?"))
+        );
+        let [fault] = check(silent, &options, &[]).try_into().unwrap();
+        assert!(!fault.fatal);
+        assert_eq!(check(open, &options, &[]), []);
+    }
+
+    #[test]
+    fn messages_do_not_repeat_the_value() {
+        let schema = json!({"properties": {
+            "port": {"type": "integer"}, "plan": {"enum": ["a", "b"]}, "name": {"pattern": "^[a-z]+$"},
+            "size": {"maximum": 3}, "id": {"maxLength": 2},
+        }});
+        let secret = "S3CRET-VALUE";
+        let options = json!({"port": secret, "plan": secret, "name": secret, "size": 77777, "id": secret});
+        let faults = check(schema, &options, &[]);
+        assert_eq!(faults.len(), 5);
+        for fault in &faults {
+            assert!(!fault.message.contains(secret) && !fault.message.contains("77777"), "{}", fault.message);
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_about_values_that_are_not_known() {
+        let schema = json!({"properties": {
+            "port": {"type": "integer"},
+            "auth": {"oneOf": [{"properties": {"key": {"const": 1}}}, {"properties": {"key": {"const": 2}}}]},
+        }, "required": ["region"]});
+        let options = json!({"port": "{{ vault('x') }}", "auth": {"key": "{{ vault('y') }}"}});
+        let faults = check(schema, &options, &["/port", "/auth/key"]);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(faults[0].message, "the option `region` is missing");
+    }
+
+    #[test]
+    fn a_schema_that_is_none_is_the_plugins_fault() {
+        for schema in [
+            json!({"type": 7}),
+            json!({"$ref": "https://example.invalid/x"}),
+            json!({"$ref": "file:///etc/passwd"}),
+        ] {
+            let faults = check(schema, &json!({}), &[]);
+            assert!(faults[0].fatal && faults[0].message.contains("no usable schema"), "{faults:?}");
+        }
+    }
+}
