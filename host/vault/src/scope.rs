@@ -1,6 +1,8 @@
 //! What a project keeps in one environment: credentials, generated secrets and states.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::convert::Infallible;
 
 use serde_json::Value;
 use ss_secret::Secret;
@@ -148,9 +150,17 @@ impl Scope {
         self.commit(Changes::new().remove_service(service))
     }
 
+    /// The secret of this name that was made for a service; none if none was made.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn generated_known(&self, service: &str, name: &str) -> Result<Option<Secret>, VaultError> {
+        Ok(self.document(service)?.generated.0.remove(name))
+    }
+
     /// The secret of this name that was made for a service, made and stored now if there is none.
     ///
-    /// Two callers at the same time get the same secret.
+    /// Two callers at the same time get the same secret, and `make` runs for one of them.
     ///
     /// # Errors
     /// As [`commit`](Self::commit); the secret is only returned once it is on disk.
@@ -160,12 +170,32 @@ impl Scope {
         name: &str,
         make: impl FnOnce() -> Secret,
     ) -> Result<Secret, VaultError> {
-        if let Some(known) = self.document(service)?.generated.0.remove(name) {
-            return Ok(known);
+        let made = self.try_generated(service, name, || Ok::<_, Infallible>(make()))?;
+        Ok(made.unwrap_or_else(|never| match never {}))
+    }
+
+    /// As [`generated`](Self::generated), where making may fail, such as when the journal cannot record it.
+    /// The inner result is what `make` returned; if it failed, nothing is stored.
+    ///
+    /// `make` runs while the vault is locked for writing, so it must not write to the vault itself.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit); the secret is only returned once it is on disk.
+    pub fn try_generated<E>(
+        &self,
+        service: &str,
+        name: &str,
+        make: impl FnOnce() -> Result<Secret, E>,
+    ) -> Result<Result<Secret, E>, VaultError> {
+        if let Some(known) = self.generated_known(service, name)? {
+            return Ok(Ok(known));
         }
         self.vault.commit(&self.id, |transaction| {
             change_service(transaction, service, |document| {
-                document.generated.0.entry(name.to_owned()).or_insert_with(make).clone()
+                match document.generated.0.entry(name.to_owned()) {
+                    Entry::Occupied(known) => Ok(known.get().clone()),
+                    Entry::Vacant(place) => make().map(|secret| place.insert(secret).clone()),
+                }
             })
         })
     }

@@ -74,6 +74,24 @@ fn a_secret_that_cannot_be_stored_is_not_handed_out() {
 }
 
 #[test]
+fn a_secret_whose_making_failed_is_not_stored() {
+    let home = tempfile::tempdir().unwrap();
+    let scope = open(home.path()).scope("shop", "prod");
+    scope.put_credentials("db", &[("URL".into(), secret("u"))]).unwrap();
+    let before = files(home.path());
+    let failed = scope.try_generated("db", "password", || Err("the journal is full")).unwrap();
+    assert_eq!(failed, Err("the journal is full"));
+    assert_eq!(scope.generated_known("db", "password").unwrap(), None);
+    assert_eq!(files(home.path()), before);
+
+    let made = scope.try_generated("db", "password", || Ok::<_, &str>(secret("made"))).unwrap();
+    assert_eq!(made, Ok(secret("made")));
+    assert_eq!(scope.generated_known("db", "password").unwrap(), Some(secret("made")));
+    let again = scope.try_generated("db", "password", || Err("made twice")).unwrap();
+    assert_eq!(again, Ok(secret("made")));
+}
+
+#[test]
 fn a_snapshot_is_restored_as_a_new_generation() {
     let home = tempfile::tempdir().unwrap();
     let scope = open(home.path()).scope("shop", "prod");
