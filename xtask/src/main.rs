@@ -1,1 +1,123 @@
-fn main() {}
+//! The command line of the release tool: `cargo xtask --help`.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ss_registry::{Published, Timestamp};
+use xtask::publish::{Options, publish};
+use xtask::repository::Repository;
+use xtask::{Error, check, compile};
+
+/// Builds, signs and publishes the built-in plugins.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build plugins into `target/plugins/<name>.wasm`, the same bytes on every machine.
+    BuildPlugins {
+        /// Plugins; all if none is named.
+        names: Vec<String>,
+    },
+    /// Print the digest of the sources that plugins are built from.
+    SourceDigest {
+        /// Plugins; all if none is named.
+        names: Vec<String>,
+    },
+    /// Build plugins, sign them with the key in the folder that `SS_KEYS` names, add them to `registry-index/`.
+    Publish {
+        /// Plugins; all if none is named.
+        names: Vec<String>,
+        /// When, as `2026-11-21T09:30:00Z`; the time of the last commit if not given.
+        #[arg(long, value_name = "TIME")]
+        published: Option<Timestamp>,
+        /// Replace a release of the same version. Only while no one else has it.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Check that the published plugins are those of the current sources.
+    CheckPlugins {
+        /// Plugins; all if none is named.
+        names: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut out = io::stdout().lock();
+    match run(Cli::parse().command, &mut out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task, out: &mut impl io::Write) -> Result<(), Error> {
+    let repository = Repository::of_this_program();
+    match task {
+        Task::BuildPlugins { names } => build(&repository, &names, out),
+        Task::SourceDigest { names } => {
+            for plugin in repository.plugins(&names)? {
+                say(out, format_args!("{} {}", plugin.name, xtask::sources::digest(&repository, &plugin)?));
+            }
+            Ok(())
+        }
+        Task::Publish { names, published, replace } => {
+            let plugins = repository.plugins(&names)?;
+            for release in publish(&repository, &plugins, &Options { published, replace })? {
+                let what = match release.outcome {
+                    Published::Added => "published",
+                    Published::Replaced => "replaced",
+                    Published::Unchanged => "unchanged",
+                };
+                let line = release.line;
+                say(
+                    out,
+                    format_args!("{what} {} {} ({} bytes, {})", release.name, line.v, line.size, line.digest),
+                );
+            }
+            Ok(())
+        }
+        Task::CheckPlugins { names } => check_plugins(&repository, &names, out),
+    }
+}
+
+fn build(repository: &Repository, names: &[String], out: &mut impl io::Write) -> Result<(), Error> {
+    let plugins = repository.plugins(names)?;
+    let components = compile::components(repository, &plugins, &repository.scratch())?;
+    for (plugin, component) in plugins.iter().zip(components) {
+        let path = repository.scratch().join(format!("{}.wasm", plugin.name));
+        fs::write(&path, &component).map_err(|source| Error::File {
+            action: "write",
+            path: path.clone(),
+            source,
+        })?;
+        say(out, format_args!("{} ({} bytes)", path.display(), component.len()));
+    }
+    Ok(())
+}
+
+fn check_plugins(repository: &Repository, names: &[String], out: &mut impl io::Write) -> Result<(), Error> {
+    let plugins = repository.plugins(names)?;
+    check::sources(repository, &plugins)?;
+    say(out, format_args!("the published plugins are built from these sources"));
+    if !compile::has_target(repository) {
+        say(out, format_args!("not rebuilt: {}", Error::NoTarget));
+        return Ok(());
+    }
+    check::rebuild(repository, &plugins, &repository.scratch())?;
+    say(out, format_args!("built again, they are the same bytes"));
+    Ok(())
+}
+
+/// Prints a line. Who closes the output early does not want the rest.
+fn say(out: &mut impl io::Write, line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(out, "{line}");
+}

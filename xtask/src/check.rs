@@ -1,0 +1,64 @@
+//! Whether what is published is what the sources give.
+
+use std::path::Path;
+
+use ss_registry::{Directory, PluginName, Registry, VerifiedPlugin, official_delegation};
+
+use crate::repository::{Plugin, Repository};
+use crate::{Error, compile, sources};
+
+/// The kind of machine that the published components are built on.
+pub const REFERENCE_HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// Holds the published releases against the digests of the current sources. Needs no WebAssembly target.
+///
+/// # Errors
+/// [`Error::Outdated`], with a line per plugin that is not published as it is.
+pub fn sources(repository: &Repository, plugins: &[Plugin]) -> Result<(), Error> {
+    let mut wrong = Vec::new();
+    for plugin in plugins {
+        let current = sources::digest(repository, plugin)?;
+        match published(repository, plugin) {
+            Err(reason) => wrong.push(reason),
+            Ok(release) if release.source_digest() != current => wrong.push(format!(
+                "`{}` {} was published from other sources ({} then, {current} now); publish it again",
+                plugin.name,
+                plugin.manifest.version,
+                release.source_digest(),
+            )),
+            Ok(_) => {}
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Outdated(wrong)) }
+}
+
+/// Builds the plugins in `folder` and holds the bytes against the published ones.
+///
+/// # Errors
+/// [`Error::NoTarget`] where nothing can be built; [`Error::Outdated`], with a line per plugin that differs.
+pub fn rebuild(repository: &Repository, plugins: &[Plugin], folder: &Path) -> Result<(), Error> {
+    let components = compile::components(repository, plugins, folder)?;
+    let mut wrong = Vec::new();
+    for (plugin, built) in plugins.iter().zip(components) {
+        match published(repository, plugin) {
+            Err(reason) => wrong.push(reason),
+            Ok(release) if release.bytes() != built => wrong.push(format!(
+                "`{}` {} builds to other bytes than the published ones ({} bytes here, {} published)",
+                plugin.name,
+                plugin.manifest.version,
+                built.len(),
+                release.bytes().len(),
+            )),
+            Ok(_) => {}
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Outdated(wrong)) }
+}
+
+/// The published release of the manifest's version, verified as a client would.
+fn published(repository: &Repository, plugin: &Plugin) -> Result<VerifiedPlugin, String> {
+    let registry =
+        Registry::new("registry-index", Directory::new(repository.registry()), vec![official_delegation()]);
+    let name = PluginName::official(&plugin.name).map_err(|error| error.to_string())?;
+    registry.load(&name, &plugin.manifest.version).map_err(|error| error.to_string())
+}

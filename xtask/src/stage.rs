@@ -1,0 +1,89 @@
+//! A folder in which plugins are built: their sources and nothing else, under one workspace root.
+//!
+//! Cargo mixes the path of a crate into its symbols: relative to the workspace root if it lies inside,
+//! absolute if not. Everything therefore lies inside, and the bytes do not depend on where the folder is.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::Value;
+
+use crate::Error;
+use crate::repository::{Plugin, Repository, read, read_toml};
+use crate::sources::{self, Files, LOCK, WORKSPACE};
+
+/// A staged workspace.
+#[derive(Debug)]
+pub struct Stage {
+    root: PathBuf,
+}
+
+impl Stage {
+    /// Lays out every plugin of the repository in `root`. What is there and unchanged keeps its time, so
+    /// that cargo does not build it again; what no longer belongs there is deleted.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written.
+    pub fn create(repository: &Repository, root: &Path) -> Result<Self, Error> {
+        let mut files = Files::new();
+        let plugins = repository.plugins(&[])?;
+        for plugin in &plugins {
+            files.extend(sources::files(repository, plugin)?);
+        }
+        files.insert("Cargo.toml".to_owned(), workspace(repository, &plugins)?);
+        files.insert("Cargo.lock".to_owned(), read(&repository.root().join(LOCK))?);
+        clear(root, root, &files.keys().map(String::as_str).collect())?;
+        for (path, content) in &files {
+            write(&root.join(path), content)?;
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// The workspace root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// The plugins' workspace as seen from one folder above.
+fn workspace(repository: &Repository, plugins: &[Plugin]) -> Result<Vec<u8>, Error> {
+    let path = repository.root().join(WORKSPACE);
+    let mut settings = read_toml(&path)?;
+    let members =
+        plugins.iter().map(|plugin| format!("plugins/{}", plugin.name)).chain(["sdk-rust".to_owned()]);
+    match settings.get_mut("workspace") {
+        Some(Value::Table(workspace)) => {
+            workspace.insert("members".to_owned(), members.map(Value::String).collect::<Vec<_>>().into());
+        }
+        _ => return Err(Error::invalid(path, "it is no workspace")),
+    }
+    Ok(settings.to_string().into_bytes())
+}
+
+/// Deletes the files under `folder` that are not wanted.
+fn clear(root: &Path, folder: &Path, wanted: &BTreeSet<&str>) -> Result<(), Error> {
+    let Ok(entries) = folder.read_dir() else { return Ok(()) };
+    for entry in entries {
+        let path =
+            entry.map_err(|source| Error::File { action: "list", path: folder.to_owned(), source })?.path();
+        let inner = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        if path.is_dir() {
+            clear(root, &path, wanted)?;
+        } else if !wanted.contains(inner.as_str()) {
+            fs::remove_file(&path).map_err(|source| Error::File { action: "delete", path, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|known| known == content) {
+        return Ok(());
+    }
+    let failed = |source| Error::File { action: "write", path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    fs::write(path, content).map_err(failed)
+}

@@ -1,0 +1,54 @@
+//! The published plugins are what these sources give: by digest everywhere, byte for byte where they can
+//! be built.
+
+#![allow(clippy::print_stderr, clippy::unwrap_used, reason = "helpers of tests")]
+
+use xtask::repository::Repository;
+use xtask::{check, compile};
+
+/// Says why a test could not do its work, where nobody overlooks it.
+fn not_done(why: &str) {
+    eprintln!("\n*** NOT CHECKED: {why} ***\n");
+}
+
+/// Whether the published bytes can be built here.
+fn can_build(repository: &Repository) -> bool {
+    if !compile::has_target(repository) {
+        not_done("the target wasm32-wasip2 is not installed, so the plugins were not built again");
+        return false;
+    }
+    let host = compile::host(repository).unwrap();
+    if host != check::REFERENCE_HOST {
+        not_done(&format!("plugins are published from {}, this is {host}", check::REFERENCE_HOST));
+        return false;
+    }
+    true
+}
+
+#[test]
+fn published_plugins_come_from_these_sources() {
+    let repository = Repository::of_this_program();
+    let plugins = repository.plugins(&[]).unwrap();
+    assert!(!plugins.is_empty());
+    check::sources(&repository, &plugins).unwrap();
+}
+
+#[test]
+fn published_plugins_build_to_the_same_bytes() {
+    let repository = Repository::of_this_program();
+    if can_build(&repository) {
+        check::rebuild(&repository, &repository.plugins(&[]).unwrap(), &repository.scratch()).unwrap();
+    }
+}
+
+#[test]
+fn where_a_plugin_is_built_does_not_matter() {
+    let repository = Repository::of_this_program();
+    if can_build(&repository) {
+        let elsewhere = tempfile::Builder::new().prefix("a folder of another length ").tempdir().unwrap();
+        let one = &repository.plugins(&[]).unwrap()[..1];
+        let here = compile::components(&repository, one, &repository.scratch()).unwrap();
+        let there = compile::components(&repository, one, elsewhere.path()).unwrap();
+        assert!(here == there, "`{}` differs between two folders", one[0].name);
+    }
+}
