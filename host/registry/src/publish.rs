@@ -224,13 +224,8 @@ impl Publisher<'_> {
         bytes: &[u8],
     ) -> Result<(), Refusal> {
         let trusted = self.delegation(plugin.namespace());
-        let wanted = Wanted {
-            registry: "",
-            name: plugin,
-            version: &line.v,
-            trusted: &trusted,
-            this: &crate::this_ss(),
-        };
+        let (version, this) = (&line.v, &crate::this_ss());
+        let wanted = Wanted { registry: "", vouched: false, name: plugin, version, trusted: &trusted, this };
         let promise = wanted.statement(line, statement)?;
         wanted.component(line, promise, Cow::Owned(bytes.to_vec())).map(|_| ())
     }

@@ -136,7 +136,9 @@ impl Registry {
             return Err(refused(Refusal::Revoked { reason: mark.reason.clone() }));
         }
         let trusted = self.delegation(plugin.namespace()).map_err(refused)?;
-        let wanted = Wanted { registry: &self.name, name: plugin, version, trusted, this: &self.this };
+        let vouched = self.vouches_for(plugin);
+        let wanted =
+            Wanted { registry: &self.name, vouched, name: plugin, version, trusted, this: &self.this };
 
         let statement = self
             .read(&layout::statement(line.digest), MAX_ENVELOPE as u64)?

@@ -23,6 +23,7 @@ use crate::{Contract, Digest, PluginName, contract};
 pub struct VerifiedPlugin {
     name: PluginName,
     registry: String,
+    vouched: bool,
     identity: Identity,
     manifest: Manifest,
     contract: Contract,
@@ -43,6 +44,11 @@ impl VerifiedPlugin {
     /// Name of the registry that it came from.
     pub fn registry(&self) -> &str {
         &self.registry
+    }
+
+    /// Whether using it needs no approval beyond running this program.
+    pub fn is_vouched_for(&self) -> bool {
+        self.vouched
     }
 
     /// Provider name, version and component digest.
@@ -100,6 +106,7 @@ impl VerifiedPlugin {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub registry: &'a str,
+    pub vouched: bool,
     pub name: &'a PluginName,
     pub version: &'a Version,
     pub trusted: &'a Delegation,
@@ -164,6 +171,7 @@ impl Wanted<'_> {
         Ok(VerifiedPlugin {
             name: self.name.clone(),
             registry: self.registry.to_owned(),
+            vouched: self.vouched,
             identity: Identity {
                 name: manifest.name.clone(),
                 version: manifest.version.to_string(),

@@ -168,29 +168,47 @@ impl Workspace {
     /// # Errors
     /// [`AdmitError`]. Nothing of the plugin has run.
     pub fn admit(&mut self, registry: &Registry, name: &PluginName) -> Result<Admitted, AdmitError> {
-        let Some(pin) = self.lock.get(name) else { return self.admit_new(registry, name) };
+        let plugin = self.load(registry, name)?;
+        self.admit_loaded(plugin)
+    }
+
+    /// Loads the release that this workspace uses: the pinned one, held against its pin, or the newest. To
+    /// be looked at; before it is used it has to be [admitted](Self::admit_loaded).
+    ///
+    /// # Errors
+    /// [`AdmitError::Load`] and [`AdmitError::Mismatch`].
+    pub fn load(&self, registry: &Registry, name: &PluginName) -> Result<VerifiedPlugin, AdmitError> {
+        let Some(pin) = self.lock.get(name) else { return Ok(registry.load(name, &registry.newest(name)?)?) };
         pin.comes_from(registry.name())?;
         let plugin = registry.load(name, &pin.version)?;
         self.lock.check(&plugin)?;
+        Ok(plugin)
+    }
+
+    /// Says what a [loaded](Self::load) plugin is granted; pins it if it was not pinned.
+    ///
+    /// # Errors
+    /// [`AdmitError`]. Nothing of the plugin has run.
+    pub fn admit_loaded(&mut self, plugin: VerifiedPlugin) -> Result<Admitted, AdmitError> {
+        self.lock.check(&plugin)?;
         let requested = &plugin.manifest().authority;
-        let free = if registry.vouches_for(name) { requested } else { &Authority::default() };
+        let Some(pin) = self.lock.get(plugin.name()) else { return self.admit_new(plugin) };
+        let free = if plugin.is_vouched_for() { requested } else { &Authority::default() };
         match free.covers(&pin.granted) {
-            Err(excess) if !self.approved => Err(AdmitError::NotApproved { plugin: name.clone(), excess }),
+            Err(excess) if !self.approved => {
+                Err(AdmitError::NotApproved { plugin: pin.name.clone(), excess })
+            }
             _ => Ok(Admitted { granted: intersection(&pin.granted, requested), plugin }),
         }
     }
 
-    /// Takes a plugin for the first time: the newest version.
-    fn admit_new(&mut self, registry: &Registry, name: &PluginName) -> Result<Admitted, AdmitError> {
-        let plugin = registry.load(name, &registry.newest(name)?)?;
+    /// Takes a plugin for the first time.
+    fn admit_new(&mut self, plugin: VerifiedPlugin) -> Result<Admitted, AdmitError> {
         let granted = plugin.manifest().authority.normalized();
-        if !registry.vouches_for(name) {
+        if !plugin.is_vouched_for() {
             let requested = Authority::default().covers(&granted).err().unwrap_or_default();
-            return Err(AdmitError::NotVouched {
-                plugin: name.clone(),
-                version: plugin.version().clone(),
-                requested,
-            });
+            let version = plugin.version().clone();
+            return Err(AdmitError::NotVouched { plugin: plugin.name().clone(), version, requested });
         }
         self.pin(&plugin, granted.clone());
         Ok(Admitted { plugin, granted })

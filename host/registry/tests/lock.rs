@@ -121,14 +121,24 @@ methods = [
         line.requested,
         shelf.key.public().id(),
     );
-    assert_eq!(
-        machine
-            .lock()
-            .replace("keys = [\n    \"", "keys = [\"")
-            .replace("\",\n]\n\n[[plugin.g", "\"]\n\n[[plugin.g"),
-        expected
-    );
+    assert_eq!(machine.lock(), expected);
     assert_eq!(Lock::parse(machine.lock().as_bytes()).unwrap().to_toml(), machine.lock());
+}
+
+#[test]
+fn looking_at_a_plugin_pins_nothing() {
+    let (shelf, _) = Shelf::with_alpha();
+    let machine = Machine::new();
+    let mut workspace = machine.open();
+    let seen = workspace.load(&shelf.registry(), &plugin("alpha")).unwrap();
+    assert!(workspace.lock().pins().is_empty());
+    workspace.admit_loaded(seen).unwrap();
+    assert_eq!(workspace.lock().pins().len(), 1);
+
+    // A release that is not the pinned one is noticed however it was loaded.
+    shelf.publish(plugin_component("alpha", "0.2.0", AUTHORITY));
+    let newer = shelf.load("alpha", "0.2.0").unwrap();
+    assert!(matches!(workspace.admit_loaded(newer), Err(AdmitError::Mismatch(_))));
 }
 
 #[test]
