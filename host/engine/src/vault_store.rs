@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ss_provider::{Credential, Providers, State, VaultKey};
+use ss_provider::{Credential, Description, State, VaultKey};
 use ss_secret::Secret;
 use ss_vault::{Address, Catalog, Changes, KeySpec, Keys, Scope, Vault, VaultError, Words};
 
@@ -41,11 +41,13 @@ impl VaultStore {
 /// What the vault must know to understand addresses: these providers' keys, and these services.
 ///
 /// A key's conventional environment variable is also a name under which people store it.
-pub fn catalog(providers: &dyn Providers, services: impl IntoIterator<Item = String>) -> Catalog {
+pub fn catalog<'a>(
+    descriptions: impl IntoIterator<Item = &'a Description>,
+    services: impl IntoIterator<Item = String>,
+) -> Catalog {
     let mut catalog = Catalog { services: services.into_iter().collect(), ..Catalog::default() };
-    for name in providers.names() {
-        let Some(provider) = providers.get(&name) else { continue };
-        catalog.add_provider(name, provider.description().vault_keys.iter().map(key_spec).collect());
+    for description in descriptions {
+        catalog.add_provider(&description.provider, description.vault_keys.iter().map(key_spec).collect());
     }
     catalog
 }

@@ -186,6 +186,10 @@ fn what_cannot_be_committed_is_committed_by_the_next_run() {
 
         *world.store.full.lock().unwrap() = false;
         assert!(world.plan().await.entries[0].exists, "the journal counts until it is committed");
+        let stopped = Interrupt::default();
+        stopped.press();
+        assert_eq!(world.up_with(&stopped).await.status, RunStatus::Cancelled);
+        assert_eq!(world.store.states.lock().unwrap().len(), 1, "committed before anything else is done");
         assert_eq!(world.up().await.status, RunStatus::Completed);
         assert_eq!(world.cloud.count("a"), 1);
         assert_eq!(world.store.states.lock().unwrap().len(), 1);

@@ -41,7 +41,8 @@ impl Cloud {
         ids.last().unwrap().clone()
     }
 
-    fn arrive(&self) {
+    /// Makes what was under way until now.
+    pub fn arrive(&self) {
         let now = Instant::now();
         let due: Vec<String> = {
             let mut late = self.late.lock().unwrap();
@@ -144,6 +145,11 @@ fn request(method: &str, service: &Service) -> Effect {
     })
 }
 
+/// The name that the cloud knows a service's thing by.
+fn thing_of(service: &Service) -> &str {
+    service.options["thing"].as_str().unwrap_or(&service.id)
+}
+
 fn answered(status: u16) -> EffectOutcome {
     EffectOutcome { status: Some(status), request_id: Some("req-1".into()), error: None, duration_ms: 1 }
 }
@@ -206,7 +212,7 @@ impl Provider for Fake {
             (None, None) => {
                 self.cloud.keys.lock().unwrap().push(context.idempotency_key.clone());
                 let effect = effects.begin(&request("POST", service)).map_err(unrecorded)?;
-                let id = self.cloud.create(&service.id);
+                let id = self.cloud.create(thing_of(service));
                 if self.cloud.lost_answers.lock().unwrap().remove(&service.id) {
                     return Err(Failure::new(FailureKind::OutcomeUnknown, "the connection was reset"));
                 }
@@ -243,7 +249,7 @@ impl Provider for Fake {
         }
         self.cloud.arrive();
         let resources = self.cloud.resources.lock().unwrap();
-        match resources.get(&operation.service.id).map(Vec::as_slice) {
+        match resources.get(thing_of(&operation.service)).map(Vec::as_slice) {
             Some([id]) => Ok(Some(self.state(&operation.service, id))),
             Some([_, ..]) => Err(Failure::new(FailureKind::Conflict, "more than one thing of this name")),
             _ => Ok(None),

@@ -194,6 +194,36 @@ fn a_request_still_under_way_is_waited_for() {
         world.cloud.late.lock().unwrap().push((Instant::now() + Duration::from_millis(150), "a".into()));
         world.limits.settle = Duration::from_millis(600);
         assert_eq!(world.up().await.status, RunStatus::Completed);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.cloud.arrive();
+        assert_eq!(world.cloud.count("a"), 1);
+    });
+}
+
+#[test]
+fn it_is_looked_for_under_the_name_that_it_had() {
+    run(async {
+        let mut world = World::new("services:\n  a: { provision: { provider: cloudy, thing: old } }\n");
+        world.cloud.lost_answers.lock().unwrap().insert("a".into());
+        world.up().await;
+        world.base = world.base.replace("old", "new");
+        assert_eq!(world.up().await.status, RunStatus::Completed);
+        assert_eq!((world.cloud.count("old"), world.cloud.count("new")), (1, 0));
+        assert_eq!(world.store.states.lock().unwrap()["a"].resource_id, "old-1");
+    });
+}
+
+#[test]
+fn an_open_operation_at_another_provider_is_not_forgotten() {
+    run(async {
+        let mut world = World::new("services:\n  a: { provision: { provider: cloudy } }\n");
+        world.manners.push(Manner { name: "foggy", ..Manner::default() });
+        world.cloud.lost_answers.lock().unwrap().insert("a".into());
+        world.up().await;
+        world.base = world.base.replace("cloudy", "foggy");
+        let failure = world.up().await.services[0].failure.clone().unwrap();
+        assert_eq!(failure.kind, FailureKind::Conflict);
+        assert!(failure.message.contains("at `cloudy`"), "{failure}");
         assert_eq!(world.cloud.count("a"), 1);
     });
 }

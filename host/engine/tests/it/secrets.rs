@@ -12,6 +12,15 @@ use crate::world::{World, run};
 
 const KEY: &str = "cloudy-key-0123456789abcdef";
 
+/// What the vault knows of these providers.
+fn catalog_of(
+    providers: &dyn ss_provider::Providers,
+    services: impl IntoIterator<Item = String>,
+) -> ss_vault::Catalog {
+    let providers: Vec<_> = providers.names().iter().filter_map(|name| providers.get(name)).collect();
+    catalog(providers.iter().map(|provider| provider.description()), services)
+}
+
 fn vault_store(
     world: &World,
     variables: &'static [(&'static str, &'static str)],
@@ -21,7 +30,7 @@ fn vault_store(
     let variables: Environment = Arc::new(|name| {
         variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     });
-    let store = VaultStore::new(vault.clone(), catalog(&*world.fakes(), services), "app", "prod", variables);
+    let store = VaultStore::new(vault.clone(), catalog_of(&*world.fakes(), services), "app", "prod", variables);
     (Arc::new(store), vault)
 }
 
@@ -90,7 +99,7 @@ fn the_key_is_found_in_the_documented_places() {
     let value = |text: &str| ss_engine::Found::Value(Secret::new(text));
     assert_eq!(find(Some("MY_KEY")), value("from-the-variable"));
     assert_eq!(find(Some("OTHER")), value("conventional"));
-    let catalog = catalog(&**key, []);
+    let catalog = catalog_of(&**key, []);
     let keys = ss_vault::Keys::new(&vault, &catalog, None);
     let address = keys.address(ss_vault::Words::One("cloudy.api_token")).unwrap();
     keys.set(&address, &Secret::new("from-the-vault")).unwrap();
@@ -118,6 +127,24 @@ fn a_state_with_a_secret_in_it_is_refused() {
         files_under(&world.home(), &mut files);
         for (name, content) in files {
             assert!(!String::from_utf8_lossy(&content).contains("pass-of-a"), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_secret_that_the_file_holds_in_the_clear_does_not_reach_the_journal() {
+    run(async {
+        let world = World::new(&format!(
+            "services:\n  a: {{ provision: {{ provider: cloudy, note: \"key: {KEY}\" }} }}\n"
+        ));
+        world.store.set("providers:cloudy/api_key", KEY);
+        assert_eq!(world.up().await.status, RunStatus::Completed);
+        let mut files = Vec::new();
+        files_under(&world.home(), &mut files);
+        let journal = files.iter().find(|(name, _)| name.ends_with("journal.jsonl")).unwrap();
+        assert!(String::from_utf8_lossy(&journal.1).contains("key: [secret]"));
+        for (name, content) in files {
+            assert!(!String::from_utf8_lossy(&content).contains(KEY), "{name}");
         }
     });
 }
