@@ -11,9 +11,7 @@
 //! Keys keep the base's order; the overlay's new ones follow in its own. Every value keeps the place where it
 //! was written, so that a message names the file that set it. Nulls of the base stay where they are.
 
-use std::collections::HashMap;
-
-use crate::node::{Entry, Node, NodeValue};
+use crate::node::{Entry, KeyIndex, Node, NodeValue};
 
 /// Key of the recorded state.
 pub(crate) const STATE: &str = "_state";
@@ -37,12 +35,10 @@ fn merge(base: &mut Node, overlay: Node) {
 }
 
 fn merge_entries(base: &mut Vec<Entry>, overlay: Vec<Entry>) {
-    let mut known: HashMap<String, usize> =
-        base.iter().enumerate().map(|(at, entry)| (entry.key.value.clone(), at)).collect();
+    let mut known = KeyIndex::default();
     let mut removed = vec![false; base.len()];
     for mut entry in overlay {
-        let at = known.get(&entry.key.value).copied();
-        match at {
+        match known.find(&entry.key.value, base) {
             Some(at) if entry.value.is_null() => removed[at] = true,
             Some(at) if entry.key.value != STATE && both_maps(&base[at].value, &entry.value) => {
                 merge(&mut base[at].value, entry.value);
@@ -59,7 +55,6 @@ fn merge_entries(base: &mut Vec<Entry>, overlay: Vec<Entry>) {
             None if entry.value.is_null() => {}
             None => {
                 drop_nulls_of(&mut entry);
-                known.insert(entry.key.value.clone(), base.len());
                 base.push(entry);
                 removed.push(false);
             }

@@ -1,5 +1,7 @@
 //! The value tree: what a file says, with the place of every value.
 
+use std::collections::HashMap;
+
 use serde_json::{Number, Value};
 
 use crate::source::{Span, Spanned};
@@ -172,4 +174,25 @@ pub(crate) fn entries_to_json<'a, E>(
     fill: &mut impl FnMut(&str, Span) -> Result<String, E>,
 ) -> Result<serde_json::Map<String, Value>, E> {
     entries.map(|entry| Ok((entry.key.value.clone(), entry.value.try_to_json(fill)?))).collect()
+}
+
+/// Finds keys in a map that grows: by looking while there are few, by hashing when there are many.
+#[derive(Debug, Default)]
+pub(crate) struct KeyIndex(HashMap<String, usize>);
+
+/// Entries that are compared one by one before a hash table pays.
+const FEW: usize = 16;
+
+impl KeyIndex {
+    /// Where a key is among the entries.
+    pub(crate) fn find(&mut self, key: &str, entries: &[Entry]) -> Option<usize> {
+        if entries.len() <= FEW {
+            return entries.iter().position(|entry| entry.key.value == key);
+        }
+        // Entries are only ever added; the index catches up.
+        for (at, entry) in entries.iter().enumerate().skip(self.0.len()) {
+            self.0.insert(entry.key.value.clone(), at);
+        }
+        self.0.get(key).copied()
+    }
 }

@@ -1,5 +1,7 @@
 //! Writing states: hand-picked overlays.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helper functions too")]
+
 use serde_json::{Value, json};
 use ss_config::{StateError, Written, edit_states, remove_state, write_state, write_states};
 

@@ -1,5 +1,7 @@
 //! Writing states into generated overlays: nothing else changes, and an independent reader agrees.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helper functions too")]
+
 use std::str::FromStr as _;
 
 use proptest::collection::vec;

@@ -1,30 +1,31 @@
 //! From shape to values: scalars interpreted, aliases and `<<` expanded, duplicate keys refused.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use granit_parser::ScalarStyle;
 
-use super::syntax::{Shape, Syntax, Tag};
+use super::syntax::{Range, Shape, Syntax, Tag, Tree};
 use super::{MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_DEPTH, scalar};
 use crate::diagnostic::{Diagnostic, Findings};
-use crate::node::{Entry, Node, NodeValue};
+use crate::node::{Entry, KeyIndex, Node, NodeValue};
 use crate::source::{SourceId, Span, Spanned};
 
 /// Gives the values of a parsed text. None if a limit was hit; the error is then in `findings`.
 pub(crate) fn resolve(
-    tree: &Syntax<'_>,
+    tree: &Tree<'_>,
     text: &str,
     source: SourceId,
     findings: &mut Findings,
 ) -> Option<Node> {
     let mut anchors = HashMap::new();
-    collect_anchors(tree, &mut anchors);
+    if tree.has_anchors {
+        collect_anchors(&tree.root, &mut anchors);
+    }
     let mut resolver = Resolver { source, text, anchors, findings, aliased: Budget::default(), in_alias: 0 };
-    resolver.node(tree, 0).ok()
+    resolver.node(&tree.root, 0).ok()
 }
 
-fn collect_anchors<'s, 't>(node: &'s Syntax<'t>, anchors: &mut HashMap<usize, &'s Syntax<'t>>) {
+fn collect_anchors<'s, 't>(node: &'s Syntax<'t>, anchors: &mut HashMap<u32, &'s Syntax<'t>>) {
     if node.anchor != 0 {
         anchors.insert(node.anchor, node);
     }
@@ -50,7 +51,7 @@ struct Budget {
 struct Resolver<'s, 't, 'f> {
     source: SourceId,
     text: &'t str,
-    anchors: HashMap<usize, &'s Syntax<'t>>,
+    anchors: HashMap<u32, &'s Syntax<'t>>,
     findings: &'f mut Findings,
     aliased: Budget,
     /// Aliases that the current node is inside of.
@@ -66,7 +67,7 @@ impl<'s, 't> Resolver<'s, 't, '_> {
         if node.tag == Some(Tag::Foreign) {
             self.findings.push(
                 Diagnostic::error("unsupported-tag", "the value has a tag that is not one of YAML's own")
-                    .label(self.span(&node.range), "the tag before this value")
+                    .label(self.span(node.range), "the tag before this value")
                     .help("remove the `!…`; quote the text if it is meant to begin with `!`"),
             );
         }
@@ -77,15 +78,15 @@ impl<'s, 't> Resolver<'s, 't, '_> {
                 NodeValue::List(items)
             }
             Shape::Map { entries, .. } => NodeValue::Map(self.map(entries, depth)?),
-            Shape::Alias(anchor) => self.alias(*anchor, &node.range, depth)?,
+            Shape::Alias(anchor) => self.alias(*anchor, node.range, depth)?,
         };
-        Ok(Node { value, span: self.span(&node.range) })
+        Ok(Node { value, span: self.span(node.range) })
     }
 
     /// The value of the anchored node. Its children keep the places where they are written.
-    fn alias(&mut self, anchor: usize, range: &Range<usize>, depth: usize) -> Result<NodeValue, Exceeded> {
+    fn alias(&mut self, anchor: u32, range: Range, depth: usize) -> Result<NodeValue, Exceeded> {
         let Some(target) = self.anchors.get(&anchor).copied() else { return Ok(NodeValue::Null) };
-        if target.range.contains(&range.start) {
+        if target.range.contains(range) {
             return Err(self.exceeded("recursive-alias", range, "an alias stands inside the value it names"));
         }
         self.in_alias += 1;
@@ -100,19 +101,19 @@ impl<'s, 't> Resolver<'s, 't, '_> {
             return Ok(());
         }
         if depth > MAX_DEPTH {
-            return Err(self.exceeded("nesting-too-deep", &node.range, "the aliases nest too deeply"));
+            return Err(self.exceeded("nesting-too-deep", node.range, "the aliases nest too deeply"));
         }
         self.aliased.nodes += 1;
         self.aliased.bytes += node.text().map_or(0, str::len);
         if self.aliased.nodes > MAX_ALIASED_NODES || self.aliased.bytes > MAX_ALIASED_BYTES {
-            return Err(self.exceeded("alias-bomb", &node.range, "the aliases of the file grow too large"));
+            return Err(self.exceeded("alias-bomb", node.range, "the aliases of the file grow too large"));
         }
         Ok(())
     }
 
     fn map(&mut self, pairs: &'s [(Syntax<'t>, Syntax<'t>)], depth: usize) -> Result<Vec<Entry>, Exceeded> {
         let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
-        let mut known = Keys::default();
+        let mut known = KeyIndex::default();
         let mut merged = Vec::new();
         for (name, node) in pairs {
             if is_merge_key(name) {
@@ -125,7 +126,7 @@ impl<'s, 't> Resolver<'s, 't, '_> {
                 // The parser places it right behind the key; a label there shows nothing.
                 value.span = key.span;
             }
-            match known.insert(&key.value, &entries) {
+            match known.find(&key.value, &entries) {
                 Some(first) => self.duplicate(&key, entries[first].key.span),
                 None => entries.push(Entry { key, value }),
             }
@@ -137,11 +138,11 @@ impl<'s, 't> Resolver<'s, 't, '_> {
     }
 
     /// Adds the entries of a `<<` that the map does not have itself; the first of several maps wins.
-    fn merge(&mut self, node: Node, entries: &mut Vec<Entry>, known: &mut Keys) {
+    fn merge(&mut self, node: Node, entries: &mut Vec<Entry>, known: &mut KeyIndex) {
         match node.value {
             NodeValue::Map(more) => {
                 for entry in more {
-                    if known.insert(&entry.key.value, entries).is_none() {
+                    if known.find(&entry.key.value, entries).is_none() {
                         entries.push(entry);
                     }
                 }
@@ -164,10 +165,10 @@ impl<'s, 't> Resolver<'s, 't, '_> {
         if !node.is_absent()
             && let Some(text) = node.text()
         {
-            return Some(Spanned { value: text.to_owned(), span: self.span(&node.range) });
+            return Some(Spanned { value: text.to_owned(), span: self.span(node.range) });
         }
-        let before = self.text[..node.range.start].trim_end();
-        let place = self.span(&node.range);
+        let before = self.text[..node.range.start()].trim_end();
+        let place = self.span(node.range);
         let finding = if before.ends_with('{') && matches!(node.shape, Shape::Map { .. }) {
             Diagnostic::error("unquoted-template", "a template must be quoted")
                 .label(place, "YAML reads `{{` as a map in a map")
@@ -188,13 +189,13 @@ impl<'s, 't> Resolver<'s, 't, '_> {
         );
     }
 
-    fn exceeded(&mut self, code: &'static str, range: &Range<usize>, message: &str) -> Exceeded {
+    fn exceeded(&mut self, code: &'static str, range: Range, message: &str) -> Exceeded {
         self.findings.push(Diagnostic::error(code, message).label(self.span(range), "too much here"));
         Exceeded
     }
 
-    fn span(&self, range: &Range<usize>) -> Span {
-        Span::new(self.source, range.clone())
+    fn span(&self, range: Range) -> Span {
+        range.span(self.source)
     }
 }
 
@@ -209,30 +210,4 @@ fn scalar_value(node: &Syntax<'_>, text: &str, style: ScalarStyle) -> NodeValue 
 
 fn is_merge_key(node: &Syntax<'_>) -> bool {
     matches!(&node.shape, Shape::Scalar { text, style: ScalarStyle::Plain } if text == "<<" && node.tag.is_none())
-}
-
-/// Which keys a map has: by looking while there are few, by hashing when there are many.
-#[derive(Default)]
-struct Keys(HashMap<String, usize>);
-
-/// Entries that are compared one by one before a hash table pays.
-const FEW: usize = 16;
-
-impl Keys {
-    /// Notes that a key is about to be pushed to `entries`, or says where it already is.
-    fn insert(&mut self, key: &str, entries: &[Entry]) -> Option<usize> {
-        if entries.len() < FEW {
-            return entries.iter().position(|entry| entry.key.value == key);
-        }
-        if self.0.is_empty() {
-            self.0 = entries.iter().enumerate().map(|(at, entry)| (entry.key.value.clone(), at)).collect();
-        }
-        match self.0.get(key) {
-            Some(at) => Some(*at),
-            None => {
-                self.0.insert(key.to_owned(), entries.len());
-                None
-            }
-        }
-    }
 }

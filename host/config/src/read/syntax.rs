@@ -1,7 +1,6 @@
 //! The shape of a YAML text: nodes as they are written, aliases unresolved, scalars uninterpreted.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
@@ -9,14 +8,62 @@ use super::{MAX_DEPTH, MAX_NODES};
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
 
+/// A parsed text.
+#[derive(Debug)]
+pub(crate) struct Tree<'t> {
+    pub root: Syntax<'t>,
+    /// Whether any node has an anchor; without one there are no aliases either.
+    pub has_anchors: bool,
+}
+
+/// A byte range, half the size of the standard library's: there are very many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    start: u32,
+    end: u32,
+}
+
+impl Range {
+    pub(crate) fn new(range: std::ops::Range<usize>) -> Self {
+        // A text has at most `MAX_BYTES`.
+        let narrow = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { start: narrow(range.start), end: narrow(range.end) }
+    }
+
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(crate) fn end(self) -> usize {
+        self.end as usize
+    }
+
+    pub(crate) fn bytes(self) -> std::ops::Range<usize> {
+        self.start()..self.end()
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether another range begins in this one.
+    pub(crate) fn contains(self, other: Self) -> bool {
+        (self.start..self.end).contains(&other.start)
+    }
+
+    pub(crate) fn span(self, source: SourceId) -> Span {
+        Span { source, start: self.start, end: self.end }
+    }
+}
+
 /// A node as it is written.
 #[derive(Debug)]
 pub(crate) struct Syntax<'t> {
     pub shape: Shape<'t>,
     /// From its first to its last byte, without anchor, tag, comments and, in block style, indentation.
-    pub range: Range<usize>,
+    pub range: Range,
     /// Number of its anchor; 0 without one.
-    pub anchor: usize,
+    pub anchor: u32,
     pub tag: Option<Tag>,
 }
 
@@ -37,7 +84,7 @@ pub(crate) enum Shape<'t> {
     Scalar { text: Cow<'t, str>, style: ScalarStyle },
     List { items: Vec<Syntax<'t>>, flow: bool },
     Map { entries: Vec<(Syntax<'t>, Syntax<'t>)>, flow: bool },
-    Alias(usize),
+    Alias(u32),
 }
 
 impl<'t> Syntax<'t> {
@@ -65,25 +112,27 @@ impl<'t> Syntax<'t> {
 ///
 /// # Errors
 /// The first error; a parser cannot go on after one.
-pub(crate) fn parse(text: &str, source: SourceId) -> Result<Syntax<'_>, Box<Diagnostic>> {
+pub(crate) fn parse(text: &str, source: SourceId) -> Result<Tree<'_>, Box<Diagnostic>> {
     let mut options = granit_parser::options! {
         disallow_directives: true,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
     options.set_emit_comments(false);
-    let mut builder = Builder { text, source, open: Vec::new(), root: None, nodes: 0, documents: 0 };
+    let mut builder =
+        Builder { text, source, open: Vec::new(), root: None, nodes: 0, documents: 0, has_anchors: false };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Box::new(describe(&error, text, source)))?;
-        let range = span.byte_range().unwrap_or_default();
+        let range = Range::new(span.byte_range().unwrap_or_default());
         builder.event(event, range)?;
     }
-    Ok(builder.root.unwrap_or_else(|| absent(text.len())))
+    let root = builder.root.unwrap_or_else(|| absent(text.len()));
+    Ok(Tree { root, has_anchors: builder.has_anchors })
 }
 
 fn absent<'t>(at: usize) -> Syntax<'t> {
     let shape = Shape::Scalar { text: Cow::Borrowed("~"), style: ScalarStyle::Plain };
-    Syntax { shape, range: at..at, anchor: 0, tag: None }
+    Syntax { shape, range: Range::new(at..at), anchor: 0, tag: None }
 }
 
 /// Collections that have begun and not ended, outermost first.
@@ -94,6 +143,7 @@ struct Builder<'t> {
     root: Option<Syntax<'t>>,
     nodes: usize,
     documents: usize,
+    has_anchors: bool,
 }
 
 struct Open<'t> {
@@ -103,7 +153,7 @@ struct Open<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn event(&mut self, event: Event<'t>, range: Range<usize>) -> Result<(), Box<Diagnostic>> {
+    fn event(&mut self, event: Event<'t>, range: Range) -> Result<(), Box<Diagnostic>> {
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -113,18 +163,22 @@ impl<'t> Builder<'t> {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
+                let anchor = self.anchor(anchor);
                 let range = self.without_indentation(range, style);
                 let shape = Shape::Scalar { text, style };
                 self.place(Syntax { shape, range, anchor, tag: tag.map(|tag| classify(&tag)) })
             }
             Event::Alias(anchor) => {
+                let anchor = self.anchor(anchor);
                 self.place(Syntax { shape: Shape::Alias(anchor), range, anchor: 0, tag: None })
             }
             Event::SequenceStart(style, anchor, tag) => {
+                let anchor = self.anchor(anchor);
                 let shape = Shape::List { items: Vec::new(), flow: style == StructureStyle::Flow };
                 self.begin(Syntax { shape, range, anchor, tag: tag.map(|tag| classify(&tag)) })
             }
             Event::MappingStart(style, anchor, tag) => {
+                let anchor = self.anchor(anchor);
                 let shape = Shape::Map { entries: Vec::new(), flow: style == StructureStyle::Flow };
                 self.begin(Syntax { shape, range, anchor, tag: tag.map(|tag| classify(&tag)) })
             }
@@ -133,14 +187,19 @@ impl<'t> Builder<'t> {
         }
     }
 
+    fn anchor(&mut self, number: usize) -> u32 {
+        self.has_anchors |= number != 0;
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+
     /// The parser ends a block scalar behind the indentation of the line that follows it.
-    fn without_indentation(&self, range: Range<usize>, style: ScalarStyle) -> Range<usize> {
-        let written = self.text.get(range.clone()).unwrap_or_default();
+    fn without_indentation(&self, range: Range, style: ScalarStyle) -> Range {
+        let written = self.text.get(range.bytes()).unwrap_or_default();
         match style {
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 let trimmed = written.trim_end_matches(' ');
                 let end = if trimmed.ends_with('\n') { trimmed.len() } else { written.len() };
-                range.start..range.start + end
+                Range::new(range.start()..range.start() + end)
             }
             _ => range,
         }
@@ -155,7 +214,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn end(&mut self, end: usize) -> Result<(), Box<Diagnostic>> {
+    fn end(&mut self, end: u32) -> Result<(), Box<Diagnostic>> {
         let Some(Open { mut node, .. }) = self.open.pop() else { return Ok(()) };
         // A block collection ends with its last child; the event stands where the next thing begins.
         node.range.end = match &node.shape {
@@ -188,13 +247,13 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn error(&self, code: &'static str, range: Range<usize>, text: impl Into<String>) -> Box<Diagnostic> {
+    fn error(&self, code: &'static str, range: Range, text: impl Into<String>) -> Box<Diagnostic> {
         let message = match code {
             "several-documents" => "the file holds more than one YAML document",
             "nesting-too-deep" => "the file nests too deeply",
             _ => "the file holds too many values",
         };
-        let error = Diagnostic::error(code, message).label(Span::new(self.source, range), text);
+        let error = Diagnostic::error(code, message).label(range.span(self.source), text);
         Box::new(match code {
             "several-documents" => {
                 error.help("keep one document per file; remove the `---` and what follows")
@@ -262,7 +321,12 @@ fn leading_tab(text: &str, at: usize) -> Option<usize> {
 fn hint(kind: &ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::MappingValueNotAllowed => Some("quote a value that contains `: `; check the indentation"),
-        ErrorKind::UnclosedQuotedScalar => Some("the quote that begins here is never closed"),
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedDocumentStart => {
+            Some("indent this line like the others of its block")
+        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => Some("close the quote"),
+        ErrorKind::InvalidTrailingSingleQuotedScalar => Some("in single quotes, write a quote as `''`"),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => Some("in double quotes, write a quote as `\\\"`"),
         ErrorKind::UnexpectedCharacter { .. } => Some("quote a value that begins with this character"),
         _ => None,
     }

@@ -57,7 +57,9 @@ fn newline(text: &str) -> &'static str {
 /// Spaces per level, as the file's own services are indented.
 fn step(text: &str, root: &Syntax<'_>) -> usize {
     let first = |node: &Syntax<'_>| match &node.shape {
-        Shape::Map { entries, flow: false } => entries.first().map(|(key, _)| column(text, key.range.start)),
+        Shape::Map { entries, flow: false } => {
+            entries.first().map(|(key, _)| column(text, key.range.start()))
+        }
         _ => None,
     };
     let outer = first(root);
@@ -91,7 +93,7 @@ fn column(text: &str, at: usize) -> usize {
 
 /// The end of a block value, at the end of its last line. A block scalar ends behind its last line break.
 pub(super) fn value_end(text: &str, key: &Syntax<'_>, value: &Syntax<'_>) -> usize {
-    let end = key.range.end.max(value.range.end);
+    let end = key.range.end().max(value.range.end());
     if end > 0 && text[..end].ends_with('\n') {
         let before = end - 1;
         return if text[..before].ends_with('\r') { before - 1 } else { before };
@@ -187,10 +189,10 @@ impl Planner<'_> {
             colon..colon
         } else if flow_parent || flow_value {
             flow_tree(&mut text, &Tree::State(state));
-            value.range.clone()
+            value.range.bytes()
         } else {
-            self.layout.block_state(&mut text, column(self.text, key.range.start), state);
-            key.range.start..value_end(self.text, key, value)
+            self.layout.block_state(&mut text, column(self.text, key.range.start()), state);
+            key.range.start()..value_end(self.text, key, value)
         };
         self.edits.push(Edit { range, text, lines: false, indent: 0 });
     }
@@ -206,11 +208,11 @@ impl Planner<'_> {
                 let (Some((first, _)), Some((key, value))) = (known.first(), known.last()) else {
                     return Ok(());
                 };
-                let line = line_start(self.text, first.range.start);
-                if !self.text[line..first.range.start].bytes().all(|byte| byte == b' ') {
+                let line = line_start(self.text, first.range.start());
+                if !self.text[line..first.range.start()].bytes().all(|byte| byte == b' ') {
                     return Err(self.at(first, "the map begins in the middle of a line"));
                 }
-                let indent = first.range.start - line;
+                let indent = first.range.start() - line;
                 let end = next_line(self.text, value_end(self.text, key, value));
                 self.insert_lines(end, indent, entries);
                 Ok(())
@@ -227,21 +229,21 @@ impl Planner<'_> {
             flow_entry(&mut text, key, tree);
         }
         let at = match last {
-            None => map.range.start + 1,
+            None => map.range.start() + 1,
             Some((key, value)) if value.is_absent() => self.after_colon(key),
-            Some((_, value)) => value.range.end,
+            Some((_, value)) => value.range.end(),
         };
         self.edits.push(Edit { range: at..at, text, lines: false, indent: 0 });
     }
 
     /// Adds the first entries below a key that has no value yet.
     fn insert_below(&mut self, key: &Syntax<'_>, entries: Vec<(&str, Tree<'_>)>) -> Result<(), String> {
-        let line = line_start(self.text, key.range.start);
-        if !self.text[line..key.range.start].bytes().all(|byte| byte == b' ') {
+        let line = line_start(self.text, key.range.start());
+        if !self.text[line..key.range.start()].bytes().all(|byte| byte == b' ') {
             return Err(self.at(key, "the key stands in the middle of a line"));
         }
-        let indent = key.range.start - line + self.layout.step;
-        self.insert_lines(next_line(self.text, key.range.end), indent, entries);
+        let indent = key.range.start() - line + self.layout.step;
+        self.insert_lines(next_line(self.text, key.range.end()), indent, entries);
         Ok(())
     }
 
@@ -297,15 +299,15 @@ impl Planner<'_> {
             self.edits.push(Edit { range, text: String::new(), lines: false, indent: 0 });
             return;
         }
-        let start = self.comment_above(line_start(self.text, key.range.start));
+        let start = self.comment_above(line_start(self.text, key.range.start()));
         if entries.len() == 1 {
-            if self.text[parent_key.range.end..start].trim() == ":"
+            if self.text[parent_key.range.end()..start].trim() == ":"
                 && !parents[..parents.len() - 1].is_empty()
             {
                 return self.remove_entry(parents);
             }
-            if self.text[parent_key.range.end..start].trim() == ":" {
-                let range = line_start(self.text, parent_key.range.start)..self.end_with_break(key, value);
+            if self.text[parent_key.range.end()..start].trim() == ":" {
+                let range = line_start(self.text, parent_key.range.start())..self.end_with_break(key, value);
                 self.edits.push(Edit { range, text: String::new(), lines: false, indent: 0 });
                 return;
             }
@@ -331,9 +333,9 @@ impl Planner<'_> {
 
     /// The byte after a key's colon.
     fn after_colon(&self, key: &Syntax<'_>) -> usize {
-        let rest = &self.text[key.range.end..];
+        let rest = &self.text[key.range.end()..];
         let space = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-        key.range.end + if rest[space..].starts_with(':') { space + 1 } else { 0 }
+        key.range.end() + if rest[space..].starts_with(':') { space + 1 } else { 0 }
     }
 
     /// A state that shares content with other parts of the file is not ours to change.
@@ -345,7 +347,7 @@ impl Planner<'_> {
     }
 
     fn at(&self, node: &Syntax<'_>, reason: &str) -> String {
-        let line = self.text[..node.range.start].matches('\n').count() + 1;
+        let line = self.text[..node.range.start()].matches('\n').count() + 1;
         format!("line {line}: {reason}")
     }
 }
@@ -364,11 +366,11 @@ fn shares(node: &Syntax<'_>) -> bool {
 
 /// A flow entry with the comma that goes with it.
 fn flow_removal(entries: &[(Syntax<'_>, Syntax<'_>)], key: &Syntax<'_>, value: &Syntax<'_>) -> Range<usize> {
-    let end = key.range.end.max(value.range.end);
+    let end = key.range.end().max(value.range.end());
     let at = entries.iter().position(|(known, _)| known.range == key.range).unwrap_or(0);
     match (at.checked_sub(1).and_then(|before| entries.get(before)), entries.get(at + 1)) {
-        (Some((key, value)), _) if !value.is_absent() => key.range.end.max(value.range.end)..end,
-        (None, Some((next, _))) => key.range.start..next.range.start,
-        _ => key.range.start..end,
+        (Some((key, value)), _) if !value.is_absent() => key.range.end().max(value.range.end())..end,
+        (None, Some((next, _))) => key.range.start()..next.range.start(),
+        _ => key.range.start()..end,
     }
 }

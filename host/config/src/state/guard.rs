@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::merge::STATE;
 use crate::node::{Entry, Node, NodeValue};
 use crate::read;
-use crate::read::syntax::{Shape, Syntax};
+use crate::read::syntax::{Shape, Syntax, Tree};
 use crate::source::Sources;
 
 /// Checks an edit.
@@ -24,7 +24,7 @@ use crate::source::Sources;
 /// Which of the three does not hold, for a person.
 pub(super) fn check(
     before: &str,
-    tree: &Syntax<'_>,
+    tree: &Tree<'_>,
     before_root: &Node,
     after: &str,
     edits: &[Edit],
@@ -33,7 +33,7 @@ pub(super) fn check(
     if !same_outside(before, after, edits) {
         return Err("the edit would change more than the state".to_owned());
     }
-    let states = recorded_places(before, tree, pending);
+    let states = recorded_places(before, &tree.root, pending);
     if !edits.iter().all(|edit| states.iter().any(|state| state.allows(before, &edit.range))) {
         return Err("the edit would remove more than the state".to_owned());
     }
@@ -45,7 +45,7 @@ pub(super) fn check(
         return Err(format!("the edit would break the file: {}", error.line(&sources)));
     }
     let root = root.ok_or("the edit would break the file")?;
-    if meaning(&root, pending) != meaning(before_root, pending) {
+    if !same_meaning(before_root, &root, pending) {
         return Err("the edit would change what the file means".to_owned());
     }
     for (id, state) in pending {
@@ -110,13 +110,13 @@ fn recorded_places<'t>(text: &'t str, root: &Syntax<'_>, pending: &Pending<'_>) 
     };
     for (id, service) in entries {
         let Some(change) = id.text().and_then(|id| pending.get(id)) else { continue };
-        let written = |key: &Syntax<'_>| text.get(key.range.clone()).unwrap_or_default();
+        let written = |key: &Syntax<'_>| text.get(key.range.bytes()).unwrap_or_default();
         let mut add = |parent: &Syntax<'_>, (key, value): &(Syntax<'_>, Syntax<'_>), parents| {
             let end = match parent.shape {
-                Shape::Map { flow: true, .. } => key.range.end.max(value.range.end),
-                _ => value_end(text, key, value).max(value.range.end),
+                Shape::Map { flow: true, .. } => key.range.end().max(value.range.end()),
+                _ => value_end(text, key, value).max(value.range.end()),
             };
-            places.push(Place { range: key.range.start..end, removed: change.is_none(), parents });
+            places.push(Place { range: key.range.start()..end, removed: change.is_none(), parents });
         };
         if let Some((provision, block)) = service.entry("provision")
             && let Some(state) = block.entry(STATE)
@@ -130,58 +130,101 @@ fn recorded_places<'t>(text: &'t str, root: &Syntax<'_>, pending: &Pending<'_>) 
     places
 }
 
-/// What a file says beside the pending states, ready to compare: without places, and without the maps on the way
-/// to those states if nothing else is in them.
-fn meaning(root: &Node, pending: &Pending<'_>) -> Value {
-    let mut root = root.clone();
-    if let Some(services) = child(&mut root, "services") {
-        if services.is_null() {
-            services.value = NodeValue::Map(Vec::new());
+/// Whether two files say the same beside the pending states and the maps that lead to nothing else. Entries are
+/// compared in order: an edit moves none.
+fn same_meaning(before: &Node, after: &Node, pending: &Pending<'_>) -> bool {
+    let (Some(before), Some(after)) = (entries(Some(before)), entries(Some(after))) else { return false };
+    let others = |root: &'_ [Entry]| root.iter().position(|entry| entry.key.value == "services");
+    let beside = |root| without(root, others(root));
+    same_entries(beside(before), beside(after), |_, before, after| same(before, after))
+        && same_services(
+            others(before).map(|at| &before[at].value),
+            others(after).map(|at| &after[at].value),
+            pending,
+        )
+}
+
+/// The entries of a map; nothing at all is an empty one.
+fn entries(node: Option<&Node>) -> Option<&[Entry]> {
+    match node {
+        None => Some(&[]),
+        Some(node) if node.is_null() => Some(&[]),
+        Some(node) => node.as_map(),
+    }
+}
+
+fn without(entries: &[Entry], skipped: Option<usize>) -> impl Iterator<Item = &Entry> {
+    entries.iter().enumerate().filter(move |(at, _)| Some(*at) != skipped).map(|(_, entry)| entry)
+}
+
+fn same_services(before: Option<&Node>, after: Option<&Node>, pending: &Pending<'_>) -> bool {
+    let (Some(before), Some(after)) = (entries(before), entries(after)) else { return false };
+    let removed = |id: &str| pending.get(id).map(Option::is_none);
+    let said =
+        |entry: &&Entry| removed(&entry.key.value).is_none_or(|removed| !says_nothing(&entry.value, removed));
+    same_entries(before.iter().filter(said), after.iter().filter(said), |id, before, after| {
+        match removed(id) {
+            Some(removed) => same_service(before, after, removed),
+            None => same(before, after),
         }
-        if let NodeValue::Map(entries) = &mut services.value {
-            for entry in entries.iter_mut() {
-                if let Some(change) = pending.get(&*entry.key.value) {
-                    strip_service(&mut entry.value, change.is_none());
-                }
+    })
+}
+
+fn same_service(before: &Node, after: &Node, removed: bool) -> bool {
+    let (Some(before_map), Some(after_map)) = (before.as_map(), after.as_map()) else {
+        return same(before, after);
+    };
+    let said = |entry: &&Entry| !is_state(entry, removed);
+    same_entries(before_map.iter().filter(said), after_map.iter().filter(said), |key, before, after| {
+        match (before.as_map(), after.as_map()) {
+            (Some(before), Some(after)) if key == "provision" => {
+                let said = |entry: &&Entry| entry.key.value != STATE;
+                same_entries(before.iter().filter(said), after.iter().filter(said), |_, before, after| {
+                    same(before, after)
+                })
             }
-            entries.retain(|entry| !pending.contains_key(&*entry.key.value) || !is_empty_map(&entry.value));
+            _ => same(before, after),
+        }
+    })
+}
+
+/// Whether a service is a map with nothing but the state in it.
+fn says_nothing(service: &Node, removed: bool) -> bool {
+    service.as_map().is_some_and(|entries| entries.iter().all(|entry| is_state(entry, removed)))
+}
+
+/// Whether an entry of a service leads to a state only. One directly in the service counts if it is to go.
+fn is_state(entry: &Entry, removed: bool) -> bool {
+    let inner = entry.value.as_map().unwrap_or_default();
+    let only_state = entry.value.as_map().is_some() && inner.iter().all(|entry| entry.key.value == STATE);
+    (entry.key.value == "provision" && only_state) || (removed && entry.key.value == STATE)
+}
+
+fn same_entries<'n>(
+    mut before: impl Iterator<Item = &'n Entry>,
+    mut after: impl Iterator<Item = &'n Entry>,
+    same: impl Fn(&str, &Node, &Node) -> bool,
+) -> bool {
+    loop {
+        match (before.next(), after.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other))
+                if one.key.value == other.key.value && same(&one.key.value, &one.value, &other.value) => {}
+            _ => return false,
         }
     }
-    if root.is_null() {
-        root.value = NodeValue::Map(Vec::new());
-    }
-    drop_if_empty(&mut root, "services");
-    root.to_json()
 }
 
-fn strip_service(service: &mut Node, removed: bool) {
-    if let Some(provision) = child(service, "provision") {
-        drop_key(provision, STATE);
-    }
-    drop_if_empty(service, "provision");
-    if removed {
-        drop_key(service, STATE);
-    }
-}
-
-fn child<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
-    let NodeValue::Map(entries) = &mut node.value else { return None };
-    entries.iter_mut().find(|entry| entry.key.value == key).map(|Entry { value, .. }| value)
-}
-
-fn is_empty_map(node: &Node) -> bool {
-    node.as_map().is_some_and(<[_]>::is_empty)
-}
-
-fn drop_key(node: &mut Node, key: &str) {
-    if let NodeValue::Map(entries) = &mut node.value {
-        entries.retain(|entry| entry.key.value != key);
-    }
-}
-
-fn drop_if_empty(node: &mut Node, key: &str) {
-    if node.get(key).is_some_and(is_empty_map) {
-        drop_key(node, key);
+/// Whether two values are the same, wherever they stand.
+fn same(before: &Node, after: &Node) -> bool {
+    match (&before.value, &after.value) {
+        (NodeValue::Map(before), NodeValue::Map(after)) => {
+            same_entries(before.iter(), after.iter(), |_, before, after| same(before, after))
+        }
+        (NodeValue::List(before), NodeValue::List(after)) => {
+            before.len() == after.len() && before.iter().zip(after).all(|(before, after)| same(before, after))
+        }
+        (before, after) => before == after,
     }
 }
 

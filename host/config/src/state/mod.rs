@@ -22,15 +22,17 @@ mod edit;
 mod emit;
 mod guard;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use ss_durable::FileError;
 
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::load::{ReadError, read_capped};
+use crate::merge::STATE;
+use crate::node::Node;
 use crate::read;
 use crate::source::Sources;
 use crate::system::is_name;
@@ -141,7 +143,7 @@ fn edit_text(text: &str, changes: &Changes<'_>) -> Result<Option<String>, StateE
     let tree = read::syntax::parse(text, source).map_err(|error| changes.refused(error.line(&sources)))?;
     let mut findings = Findings::default();
     let before = read::parse(&sources, source, &mut findings);
-    let first_error = findings.into_vec().into_iter().find(crate::Diagnostic::is_error);
+    let first_error = findings.into_vec().into_iter().find(Diagnostic::is_error);
     let Some(before) = before.filter(|_| first_error.is_none()) else {
         let reason = first_error.map_or_else(String::new, |error| error.line(&sources));
         return Err(changes.refused(reason));
@@ -150,7 +152,7 @@ fn edit_text(text: &str, changes: &Changes<'_>) -> Result<Option<String>, StateE
     if pending.is_empty() {
         return Ok(None);
     }
-    let edits = edit::plan(text, &tree, &pending).map_err(|reason| changes.refused(reason))?;
+    let edits = edit::plan(text, &tree.root, &pending).map_err(|reason| changes.refused(reason))?;
     let after = edit::apply(text, &edits);
     guard::check(text, &tree, &before, &after, &edits, &pending).map_err(|reason| changes.refused(reason))?;
     Ok(Some(after))
@@ -180,21 +182,16 @@ impl<'a> Changes<'a> {
     }
 
     /// Those that the file does not show yet.
-    fn pending(&self, root: &crate::Node) -> Pending<'a> {
-        let services = root.get("services").and_then(crate::Node::as_map).unwrap_or_default();
-        let services: BTreeMap<_, _> =
+    fn pending(&self, root: &Node) -> Pending<'a> {
+        let services = root.get("services").and_then(Node::as_map).unwrap_or_default();
+        let services: HashMap<_, _> =
             services.iter().map(|entry| (&*entry.key.value, &entry.value)).collect();
-        let differs = |service: &str, state: Option<&Map<String, Value>>| {
-            let service = services.get(service);
-            let recorded = service.and_then(|service| service.get("provision")?.get(crate::merge::STATE));
+        let differs = |id: &str, state: Option<&Map<String, Value>>| {
+            let service = services.get(id);
+            let recorded = service.and_then(|service| service.get("provision")?.get(STATE));
             match state {
-                Some(state) => {
-                    recorded.map(crate::Node::to_json).as_ref().and_then(Value::as_object) != Some(state)
-                }
-                None => {
-                    recorded.is_some()
-                        || service.is_some_and(|service| service.get(crate::merge::STATE).is_some())
-                }
+                Some(state) => recorded.map(Node::to_json).as_ref().and_then(Value::as_object) != Some(state),
+                None => recorded.is_some() || service.is_some_and(|service| service.get(STATE).is_some()),
             }
         };
         self.0.iter().filter(|(id, state)| differs(id, **state)).map(|(id, state)| (*id, *state)).collect()
@@ -204,7 +201,7 @@ impl<'a> Changes<'a> {
         let states = self.0.iter().filter_map(|(id, state)| Some((*id, (*state)?)));
         let entries: Vec<_> = states
             .map(|(id, state)| {
-                (id, Tree::Map(vec![("provision", Tree::Map(vec![("_state", Tree::State(state))]))]))
+                (id, Tree::Map(vec![("provision", Tree::Map(vec![(STATE, Tree::State(state))]))]))
             })
             .collect();
         let mut patch = String::new();

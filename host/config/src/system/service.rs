@@ -6,7 +6,7 @@ use super::fields::{Fields, texts, wrong_type};
 use super::locate;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::merge::STATE;
-use crate::node::{Entry, Node, entries_to_json};
+use crate::node::{Entry, Node, NodeValue, entries_to_json};
 use crate::source::{Span, Spanned};
 
 /// Every documented key of a service.
@@ -141,9 +141,13 @@ impl ServiceConfig {
 
     /// The services that must be up before this one: `depends_on`, then `inject_from`; each once.
     pub fn dependencies(&self) -> impl Iterator<Item = &Spanned<String>> {
-        let mut seen = HashSet::new();
         let injecting = self.inject_from.iter().map(|from| &from.service);
-        self.depends_on.iter().chain(injecting).filter(move |id| seen.insert(id.value.as_str()))
+        let mut each: Vec<&Spanned<String>> = self.depends_on.iter().chain(injecting).collect();
+        if each.len() > 1 {
+            let mut seen = HashSet::new();
+            each.retain(|id| seen.insert(id.value.as_str()));
+        }
+        each.into_iter()
     }
 
     /// Where the value at a dotted path stands, such as `target.region`, counted from the service; the nearest
@@ -181,7 +185,7 @@ impl ServiceConfig {
             inject_from: read_injections(&path, fields.map("inject_from", findings), findings),
             unknown: fields.unknown(KNOWN, findings),
             id,
-            body: Node { value: crate::node::NodeValue::Null, span: body.span },
+            body: Node { value: NodeValue::Null, span: body.span },
         };
         service.body = body;
         service.check(&path, findings);
@@ -231,6 +235,9 @@ impl ServiceConfig {
 
     /// A variable that is set and injected too, or injected twice: the last injected one wins.
     fn check_injected(&self, path: &str, findings: &mut Findings) {
+        if self.inject_from.is_empty() {
+            return;
+        }
         let nested = ["target", "provision"].into_iter().filter_map(|block| self.get(block)?.get("env"));
         let maps = self.get("env").into_iter().chain(nested).filter_map(Node::as_map);
         let mut known: HashMap<&str, Span> =
