@@ -48,9 +48,7 @@ impl Client {
 
     fn build(resolver: Arc<dyn Resolve>, tls: Tls) -> Self {
         let tls = Arc::new(tls);
-        let pool = |reach| {
-            pool(Connector { reach, resolver: resolver.clone(), tls: tls.clone() })
-        };
+        let pool = |reach| pool(Connector { reach, resolver: resolver.clone(), tls: tls.clone() });
         Self { public: pool(Reach::Public), operator: pool(Reach::Operator) }
     }
 

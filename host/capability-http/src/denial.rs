@@ -32,7 +32,9 @@ pub(crate) enum Refusal {
     PathNotGranted { allow: String },
     #[error("this method is not granted here")]
     MethodNotGranted { allow: String },
-    #[error("it may change something, which plan, status, observe and find may not; only provision and destroy may")]
+    #[error(
+        "it may change something, which plan, status, observe and find may not; only provision and destroy may"
+    )]
     ReadOnly,
     #[error("header `{name}` {why}")]
     Header { name: String, why: &'static str },
@@ -64,9 +66,9 @@ impl Refusal {
     /// The line of `plugin.toml` that would allow it, if one could.
     fn allow(&self) -> Option<&str> {
         match self {
-            Self::OriginNotGranted { allow, .. } | Self::PathNotGranted { allow } | Self::MethodNotGranted { allow } => {
-                Some(allow)
-            }
+            Self::OriginNotGranted { allow, .. }
+            | Self::PathNotGranted { allow }
+            | Self::MethodNotGranted { allow } => Some(allow),
             Self::SecretNotGranted { allow, .. } => allow.as_deref(),
             _ => None,
         }
@@ -96,7 +98,7 @@ pub(crate) fn described(source: &Source) -> String {
     }
 }
 
-/// The URL as far as it can be shown: no user information, no query, one line, not too long.
+/// The URL as far as it can be shown: no user information, no query, plain text, not too long.
 struct ShownUrl<'a>(&'a Request<Bytes>);
 
 impl fmt::Display for ShownUrl<'_> {
@@ -106,7 +108,7 @@ impl fmt::Display for ShownUrl<'_> {
         let host = authority.rsplit('@').next().unwrap_or_default();
         let scheme = uri.scheme_str().unwrap_or("?");
         for c in format!("{scheme}://{host}{}", uri.path()).chars().take(SHOWN_URL) {
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
+            if c.is_ascii_graphic() { write!(f, "{c}")? } else { write!(f, "{}", c.escape_unicode())? }
         }
         Ok(())
     }

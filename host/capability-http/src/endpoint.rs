@@ -24,10 +24,13 @@ impl Endpoint {
     fn parse(text: &str) -> Result<Self, EndpointError> {
         let invalid = |reason: &str| EndpointError { text: text.to_owned(), reason: reason.to_owned() };
         let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
-        let scheme = Scheme::parse(url.scheme()).ok_or_else(|| invalid("it is not an `http` or `https` URL"))?;
+        let scheme =
+            Scheme::parse(url.scheme()).ok_or_else(|| invalid("it is not an `http` or `https` URL"))?;
         if !url.username().is_empty() || url.password().is_some() {
             // The text may hold a password: it is not repeated.
-            return Err(EndpointError { text: "…".to_owned(), reason: "it has user information".to_owned() });
+            return Err(EndpointError {
+                text: "…".to_owned(), reason: "it has user information".to_owned()
+            });
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(invalid("it has more than scheme, host and port"));
@@ -56,7 +59,9 @@ impl Endpoint {
 
 /// An endpoint that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the endpoint `{text}` is not valid: {reason}; write `http://127.0.0.1:9001` or `https://api.example.com=http://127.0.0.1:9001,…`")]
+#[error(
+    "the endpoint `{text}` is not valid: {reason}; write `http://127.0.0.1:9001` or `https://api.example.com=http://127.0.0.1:9001,…`"
+)]
 pub struct EndpointError {
     /// The part that is wrong.
     pub text: String,
@@ -166,7 +171,9 @@ mod tests {
     #[test]
     fn knows_what_stays_on_this_machine() {
         let loopback = |text| Endpoints::parse(text).unwrap().is_loopback();
-        assert!(loopback("http://127.0.0.1:1") && loopback("http://[::1]:1") && loopback("http://localhost:1"));
+        assert!(
+            loopback("http://127.0.0.1:1") && loopback("http://[::1]:1") && loopback("http://localhost:1")
+        );
         assert!(!loopback("http://192.168.0.1") && !loopback("http://localhost.evil.example"));
         assert!(!loopback("https://a.b=http://localhost,https://c.d=http://e.f"));
         assert_eq!(Endpoints::variable("local-process"), "STARSYSTEM_ENDPOINT_LOCAL_PROCESS");

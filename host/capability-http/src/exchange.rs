@@ -63,7 +63,11 @@ pub(crate) async fn exchange(
     }
 }
 
-async fn read(response: Response<Incoming>, host: &str, limits: &Limits) -> Result<Response<Bytes>, SendError> {
+async fn read(
+    response: Response<Incoming>,
+    host: &str,
+    limits: &Limits,
+) -> Result<Response<Bytes>, SendError> {
     let (mut parts, mut body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         let reason = "it switches to a protocol that nobody asked for".to_owned();
@@ -79,8 +83,8 @@ async fn read(response: Response<Incoming>, host: &str, limits: &Limits) -> Resu
         .await
         .map_err(|_| timed_out(host, "the next part of its answer", limits.idle))?
     {
-        let frame = frame
-            .map_err(|error| SendError::Interrupted { host: host.to_owned(), reason: chain(&error) })?;
+        let frame =
+            frame.map_err(|error| SendError::Interrupted { host: host.to_owned(), reason: chain(&error) })?;
         // Trailers are dropped: nobody declared them.
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limits.response_body {

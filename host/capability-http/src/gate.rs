@@ -140,7 +140,11 @@ impl Gate {
     }
 
     /// Sends a prepared request once, journalled.
-    async fn attempt(&self, prepared: &Prepared, request: &Request<Bytes>) -> Result<Response<Bytes>, SendError> {
+    async fn attempt(
+        &self,
+        prepared: &Prepared,
+        request: &Request<Bytes>,
+    ) -> Result<Response<Bytes>, SendError> {
         let GateConfig { effects, scrubber, limits, cancel, deadline, .. } = &self.config;
         if cancel.is_cancelled() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(SendError::Cancelled);
@@ -165,7 +169,8 @@ impl Gate {
         let in_time = async {
             let Some(deadline) = *deadline else { return exchange.await };
             timeout_at(deadline.into(), exchange).await.unwrap_or_else(|_| {
-                let error = SendError::Timeout { host: host.clone(), awaited: "the operation", limit: limits.total };
+                let error =
+                    SendError::Timeout { host: host.clone(), awaited: "the operation", limit: limits.total };
                 Err(error.into())
             })
         };

@@ -2,7 +2,8 @@
 
 use http::HeaderName;
 use ss_authority::{
-    Authority, HttpRule, InvalidValue, METHODS, Origin, OriginPattern, Path, PathPattern, Place, Reads, Step, VaultRead,
+    Authority, HttpRule, InvalidValue, METHODS, Origin, OriginPattern, Path, PathPattern, Place, Reads, Step,
+    VaultRead,
 };
 use ss_secret::Source;
 
@@ -149,8 +150,10 @@ fn compile_rule(rule: &HttpRule) -> Result<Rule, String> {
 }
 
 fn compile_key(read: &VaultRead) -> Result<KeyRule, String> {
-    let origins = read.origins.iter().map(|origin| OriginPattern::parse(origin).map_err(|error| error.to_string()));
-    let headers = read.headers.iter().map(|name| name.parse().map_err(|_| format!("`{name}` is not a header")));
+    let origins =
+        read.origins.iter().map(|origin| OriginPattern::parse(origin).map_err(|error| error.to_string()));
+    let headers =
+        read.headers.iter().map(|name| name.parse().map_err(|_| format!("`{name}` is not a header")));
     Ok(KeyRule {
         key: read.key.clone(),
         origins: origins.collect::<Result<_, _>>()?,

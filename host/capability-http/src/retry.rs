@@ -57,14 +57,20 @@ impl Retries {
                 if !again || self.answered >= limits.retries {
                     return None;
                 }
-                let what = if status == 429 { format!("rate limited by {host}") } else { format!("{host} answered {status}") };
+                let what = if status == 429 {
+                    format!("rate limited by {host}")
+                } else {
+                    format!("{host} answered {status}")
+                };
                 (what, retry_after(response.headers(), Timestamp::now()))
             }
             Err(SendError::Unreachable { .. }) if self.unconnected < limits.connect_retries => {
                 self.unconnected += 1;
                 (format!("cannot reach {host}"), None)
             }
-            Err(SendError::Interrupted { .. }) if safety == Safety::Safe && self.answered < limits.retries => {
+            Err(SendError::Interrupted { .. })
+                if safety == Safety::Safe && self.answered < limits.retries =>
+            {
                 (format!("the connection to {host} broke"), None)
             }
             _ => return None,
@@ -74,8 +80,10 @@ impl Retries {
             self.answered += 1;
         }
         let duration = asked.filter(|asked| !asked.is_zero()).unwrap_or(backoff);
-        (duration <= limits.longest_wait)
-            .then(|| Wait { message: format!("{what}, waiting {} s", duration.as_secs_f64().ceil()), duration })
+        (duration <= limits.longest_wait).then(|| Wait {
+            message: format!("{what}, waiting {} s", duration.as_secs_f64().ceil()),
+            duration,
+        })
     }
 }
 
@@ -145,7 +153,10 @@ mod tests {
     #[test]
     fn says_what_it_waits_for() {
         let wait = wait(answer(429, "3"), Safety::Safe).unwrap();
-        assert_eq!(wait, Wait { duration: Duration::from_secs(3), message: "rate limited by a.b, waiting 3 s".to_owned() });
+        assert_eq!(
+            wait,
+            Wait { duration: Duration::from_secs(3), message: "rate limited by a.b, waiting 3 s".to_owned() }
+        );
     }
 
     #[test]

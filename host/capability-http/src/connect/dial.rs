@@ -72,7 +72,10 @@ impl Connector {
     }
 
     async fn connect_in_time(&self, uri: &Uri, host: &str) -> Result<Stream, ConnectError> {
-        let scheme = uri.scheme_str().and_then(Scheme::parse).ok_or_else(|| ConnectError::Host { host: host.to_owned() })?;
+        let scheme = uri
+            .scheme_str()
+            .and_then(Scheme::parse)
+            .ok_or_else(|| ConnectError::Host { host: host.to_owned() })?;
         let port = uri.port_u16().unwrap_or(scheme.default_port());
         let tcp = dial(&self.addresses(host, port).await?, host).await?;
         // Requests are small and one at a time; waiting to fill packets only costs.
@@ -96,7 +99,11 @@ impl Connector {
         if self.reach == Reach::Public {
             for address in &addresses {
                 if let Some(network) = forbidden(address.ip()) {
-                    return Err(ConnectError::Forbidden { host: host.to_owned(), address: address.ip(), network });
+                    return Err(ConnectError::Forbidden {
+                        host: host.to_owned(),
+                        address: address.ip(),
+                        network,
+                    });
                 }
             }
         }
@@ -109,18 +116,22 @@ impl Connector {
             return Err(ConnectError::Host { host: host.to_owned() });
         }
         let unresolved = |reason| ConnectError::Unresolved { host: host.to_owned(), reason };
-        let addresses = self.resolver.resolve(host, port).await.map_err(|error| unresolved(error.to_string()))?;
+        let addresses =
+            self.resolver.resolve(host, port).await.map_err(|error| unresolved(error.to_string()))?;
         if addresses.is_empty() { Err(unresolved("it has no address".to_owned())) } else { Ok(addresses) }
     }
 }
 
 /// Tries the addresses in the resolver's order.
 async fn dial(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, ConnectError> {
-    let mut failure = ConnectError::Unresolved { host: host.to_owned(), reason: "it has no address".to_owned() };
+    let mut failure =
+        ConnectError::Unresolved { host: host.to_owned(), reason: "it has no address".to_owned() };
     for (index, &address) in addresses.iter().enumerate() {
         let connecting = TcpStream::connect(address);
         let result = if index + 1 < addresses.len() {
-            tokio::time::timeout(PER_ADDRESS, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            tokio::time::timeout(PER_ADDRESS, connecting)
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         } else {
             connecting.await
         };

@@ -124,7 +124,9 @@ impl<'a> Lexer<'a> {
         self.skip_ignored()?;
         let Some(&byte) = self.rest.as_bytes().first() else { return Some(None) };
         let token = match byte {
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' => Token::Name(self.take_while(|b| b == b'_' || b.is_ascii_alphanumeric())),
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                Token::Name(self.take_while(|b| b == b'_' || b.is_ascii_alphanumeric()))
+            }
             b'0'..=b'9' | b'-' => {
                 self.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
                 Token::Value

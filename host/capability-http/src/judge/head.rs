@@ -37,8 +37,8 @@ pub(super) fn check(headers: &HeaderMap, origin: &Origin<'_>, body: usize) -> Re
 /// Why no request may have this header.
 fn forbidden(name: &str) -> Option<&'static str> {
     match name {
-        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "http2-settings"
-        | "expect" => Some("belongs to the connection, which is the host's"),
+        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+        | "http2-settings" | "expect" => Some("belongs to the connection, which is the host's"),
         "cookie" | "cookie2" => Some("carries a session, and plugins have none"),
         "forwarded" | "x-host" | "x-http-host-override" => Some("reroutes the request"),
         "x-http-method" | "x-method" => Some("overrides the method"),

@@ -59,7 +59,10 @@ pub(crate) fn judge<'r>(
     let reads = match policy.granted(method, &origin, &path) {
         Granted::Yes(reads) => reads,
         Granted::NoOrigin => {
-            return Err(Refusal::OriginNotGranted { origin: origin.to_string(), allow: rule(method, &origin, &path) });
+            return Err(Refusal::OriginNotGranted {
+                origin: origin.to_string(),
+                allow: rule(method, &origin, &path),
+            });
         }
         Granted::NoPath => return Err(Refusal::PathNotGranted { allow: rule(method, &origin, &path) }),
         Granted::NoMethod => return Err(Refusal::MethodNotGranted { allow: rule(method, &origin, &path) }),
@@ -97,7 +100,10 @@ fn is_read(reads: Option<Reads>, request: &Request<Bytes>) -> bool {
 
 /// The rule that would allow a request.
 fn rule(method: &str, origin: &Origin<'_>, path: &Path<'_>) -> String {
-    format!(r#"authority.http = [{{ origin = "{origin}", path = "{}", methods = ["{method}"] }}]"#, path.as_str())
+    format!(
+        r#"authority.http = [{{ origin = "{origin}", path = "{}", methods = ["{method}"] }}]"#,
+        path.as_str()
+    )
 }
 
 /// Whether the headers say that the body is JSON in UTF-8, uncompressed.

@@ -27,10 +27,14 @@ impl Sealed<'_> {
 }
 
 /// The text of this header, if it holds tokens.
-pub(super) fn sealed_text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<Option<Sealed<'a>>, Refusal> {
+pub(super) fn sealed_text<'a>(
+    name: &HeaderName,
+    value: &'a HeaderValue,
+) -> Result<Option<Sealed<'a>>, Refusal> {
     let Ok(text) = value.to_str() else { return Ok(None) };
     if let Some(encoded) = basic_credentials(name, text)
-        && let Some(credentials) = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        && let Some(credentials) =
+            STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok())
         && holds_token(&credentials)
     {
         return Ok(Some(Sealed::Basic(Cow::Owned(credentials))));

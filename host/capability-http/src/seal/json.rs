@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use hyper::body::Bytes;
 use serde::de::IgnoredAny;
-use ss_authority::Step;
+use ss_authority::{Place, Step};
 use ss_secret::Seals;
 
 use crate::denial::Refusal;
@@ -40,8 +40,9 @@ impl SealedString {
 
     /// The way to it as the manifest writes it.
     pub(super) fn dotted(&self) -> String {
+        // The plugin chose the names; only those that a manifest could hold are shown.
         let name = |step: &Step<String>| match step {
-            Step::Member(name) if !name.contains('.') => name.chars().take(64).collect(),
+            Step::Member(name) if Place::parse(name).is_ok() && !name.contains('.') => name.clone(),
             Step::Member(_) | Step::Element => "*".to_owned(),
         };
         self.steps.iter().map(name).collect::<Vec<String>>().join(".")
@@ -49,7 +50,11 @@ impl SealedString {
 
     /// How messages name it.
     pub(super) fn place(&self) -> String {
-        if self.steps.is_empty() { "the body as a whole".to_owned() } else { format!("body field `{}`", self.dotted()) }
+        if self.steps.is_empty() {
+            "the body as a whole".to_owned()
+        } else {
+            format!("body field `{}`", self.dotted())
+        }
     }
 }
 
@@ -109,7 +114,11 @@ fn on_string(
     {
         *at_key = false;
         *key = span;
-        return if sealed { Err(Refusal::TokenOutOfPlace { place: "a member's name".to_owned() }) } else { Ok(()) };
+        return if sealed {
+            Err(Refusal::TokenOutOfPlace { place: "a member's name".to_owned() })
+        } else {
+            Ok(())
+        };
     }
     if sealed {
         let steps = frames.iter().map(|frame| step(body, frame)).collect::<Result<_, _>>()?;
@@ -130,7 +139,9 @@ fn unescaped(quoted: &str) -> Result<Cow<'_, str>, Refusal> {
     if !quoted.contains('\\') {
         return Ok(Cow::Borrowed(&quoted[1..quoted.len() - 1]));
     }
-    serde_json::from_str(quoted).map(Cow::Owned).map_err(|_| Refusal::SealedBody("has a string that is not Unicode"))
+    serde_json::from_str(quoted)
+        .map(Cow::Owned)
+        .map_err(|_| Refusal::SealedBody("has a string that is not Unicode"))
 }
 
 /// The end of the string that starts here, after its closing quote. The text is known to be JSON.
@@ -175,7 +186,10 @@ mod tests {
     #[test]
     fn finds_the_way_to_every_token() {
         let (_, token) = sealed();
-        let body = format!(r#"{{"a":1,"b":{{"c":["x",{{"d.e":"<{token}>"}}],"f":"{token}"}},"g":"\u0073{}"}}"#, &token[1..]);
+        let body = format!(
+            r#"{{"a":1,"b":{{"c":["x",{{"d.e":"<{token}>"}}],"f":"{token}"}},"g":"\u0073{}"}}"#,
+            &token[1..]
+        );
         let places: Vec<_> = sealed_strings(&body).unwrap().iter().map(SealedString::dotted).collect();
         assert_eq!(places, ["b.c.*.*", "b.f", "g"]);
     }
@@ -183,7 +197,8 @@ mod tests {
     #[test]
     fn a_secret_cannot_leave_its_string() {
         let (seals, token) = sealed();
-        let body = format!(r#"{{ "n": 1.10e400, "a" : "x-{token}-y", "big": 123456789012345678901234567890 }}"#);
+        let body =
+            format!(r#"{{ "n": 1.10e400, "a" : "x-{token}-y", "big": 123456789012345678901234567890 }}"#);
         let strings = sealed_strings(&body).unwrap();
         let filled = fill(&seals, &Bytes::from(body), &strings).unwrap();
         let text = std::str::from_utf8(&filled).unwrap();

@@ -105,7 +105,9 @@ pub(crate) fn fill(
 /// The text with every token resolved, as checked text of no particular syntax.
 fn resolved(seals: &Seals, text: &str, place: &str) -> Result<ss_secret::Secret, Refusal> {
     seals.resolve(text, |_| true).map_err(|unresolved| match unresolved {
-        Unresolved::Unknown | Unresolved::NotPermitted(_) => Refusal::UnknownToken { place: place.to_owned() },
+        Unresolved::Unknown | Unresolved::NotPermitted(_) => {
+            Refusal::UnknownToken { place: place.to_owned() }
+        }
     })
 }
 
@@ -126,14 +128,16 @@ fn has_token_prefix(body: &[u8]) -> bool {
 
 fn allow_header(source: &Source, origin: &str, header: &str) -> Option<String> {
     let Source::VaultKey(key) = source else { return None };
-    Some(format!(r#"authority.vault.read = [{{ key = "{key}", origins = ["{origin}"], headers = ["{header}"] }}]"#))
+    Some(format!(
+        r#"authority.vault.read = [{{ key = "{key}", origins = ["{origin}"], headers = ["{header}"] }}]"#
+    ))
 }
 
 fn allow_body(source: &Source, origin: &str, place: &str) -> Option<String> {
     match source {
-        Source::VaultKey(key) => {
-            Some(format!(r#"authority.vault.read = [{{ key = "{key}", origins = ["{origin}"], body = ["{place}"] }}]"#))
-        }
+        Source::VaultKey(key) => Some(format!(
+            r#"authority.vault.read = [{{ key = "{key}", origins = ["{origin}"], body = ["{place}"] }}]"#
+        )),
         Source::Injected(_) | Source::Generated(_) => {
             Some(format!(r#"sealed-body = ["{place}"] in the authority.http rule of `{origin}`"#))
         }
