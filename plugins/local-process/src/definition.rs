@@ -38,9 +38,10 @@ pub struct ConfigFile {
 impl Definition {
     /// The definition that the service gives now. Reads the template.
     pub fn of(context: &Context<'_>, service: &Service<Options>) -> Result<Self, Failure> {
-        let command = service.command.clone().filter(|command| !command.trim().is_empty()).ok_or_else(|| {
-            Failure::invalid_configuration("command", format!("`{}` has no command to run", service.id))
-        })?;
+        let command =
+            service.command.clone().filter(|command| !command.trim().is_empty()).ok_or_else(|| {
+                Failure::invalid_configuration("command", format!("`{}` has no command to run", service.id))
+            })?;
         let config = match &service.options.generate_config {
             Some(options) => Some(render(context, service, options)?),
             None => None,
@@ -65,7 +66,12 @@ impl Definition {
     }
 
     /// The record of a process that was started from this definition.
-    pub fn record(&self, handle: ss_sdk::ProcessHandle, health_check: Option<String>, change: &str) -> Record {
+    pub fn record(
+        &self,
+        handle: ss_sdk::ProcessHandle,
+        health_check: Option<String>,
+        change: &str,
+    ) -> Record {
         Record {
             pid: handle.pid,
             started: handle.started,
@@ -122,7 +128,9 @@ fn render(
     let rendered = template::render(&template, &vars)
         .map_err(|reference| vault_in_template(&path, &options.template, &reference))?;
     for name in &rendered.unused {
-        context.warn(format!("`{name}` is declared under `generate_config.vars`, and the template does not use it"));
+        context.warn(format!(
+            "`{name}` is declared under `generate_config.vars`, and the template does not use it"
+        ));
     }
     Ok(ConfigFile { output: options.output.clone(), text: rendered.text })
 }

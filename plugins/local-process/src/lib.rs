@@ -99,7 +99,9 @@ impl Provider for LocalProcess {
 
     fn find(context: &Context<'_>, _: &Service<Options>) -> Result<Option<State>, Failure> {
         let left: Option<Record> = context.partial();
-        Ok(left.filter(|record| context.processes().alive(&record.handle())).map(|record| record.state(context)))
+        Ok(left
+            .filter(|record| context.processes().alive(&record.handle()))
+            .map(|record| record.state(context)))
     }
 
     fn destroy(context: &Context<'_>, state: &State) -> Result<(), Failure> {

@@ -86,7 +86,8 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
             directory: directory.ok_or_else(|| Failure::internal("there is no directory to start it in"))?,
             env: self.service.env.clone(),
         };
-        let handle = self.context.processes().spawn_detached(&command).map_err(|error| self.not_started(error))?;
+        let handle =
+            self.context.processes().spawn_detached(&command).map_err(|error| self.not_started(error))?;
         let health_check = self.service.options.health_check.clone();
         let record = self.definition.record(handle, health_check, &self.context.idempotency_key);
         self.context.save_partial(&record)?;
@@ -109,8 +110,11 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
         if probe(self.context, url).is_err() {
             return Ok(());
         }
-        Err(Failure::conflict(format!("something already answers at {url} although `{}` is not running", self.service.id))
-            .with_next_step("end the process that uses that address, or give this service another one"))
+        Err(Failure::conflict(format!(
+            "something already answers at {url} although `{}` is not running",
+            self.service.id
+        ))
+        .with_next_step("end the process that uses that address, or give this service another one"))
     }
 
     fn not_started(&self, error: SpawnError) -> Failure {
@@ -119,11 +123,15 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
                 let failure =
                     Failure::invalid_configuration("command", format!("`{program}` was not found on PATH"));
                 let hint = self.service.options.install_hint.clone();
-                failure.with_next_step(hint.unwrap_or_else(|| format!("install `{program}`, or correct the command")))
+                failure.with_next_step(
+                    hint.unwrap_or_else(|| format!("install `{program}`, or correct the command")),
+                )
             }
             SpawnError::Malformed(message) => Failure::invalid_configuration("command", message),
             SpawnError::NotGranted(message) => Failure::internal(message),
-            SpawnError::Failed(message) => Failure::unavailable(format!("the process did not start: {message}")),
+            SpawnError::Failed(message) => {
+                Failure::unavailable(format!("the process did not start: {message}"))
+            }
         }
     }
 
@@ -133,7 +141,8 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
             return Ok(if self.is_alive(record) { Verdict::Healthy } else { Verdict::Ended });
         };
         let mut reason = String::new();
-        let wait = self.context.wait(format!("the health check at {url}"), self.service.options.health_timeout());
+        let wait =
+            self.context.wait(format!("the health check at {url}"), self.service.options.health_timeout());
         let wait = wait.pausing(Duration::from_millis(100), Duration::from_secs(1));
         let verdict = wait.within_limit(|| {
             if !self.is_alive(record) {
@@ -169,8 +178,10 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
 
     fn unhealthy(&self, record: &Record, reason: &str) -> Failure {
         let seconds = self.service.options.health_timeout().as_secs();
-        Failure::unavailable(self.with_output(format!("pid {} runs, but after {seconds} s {reason}", record.pid)))
-            .with_next_step("correct `health_check`, or allow more time with `health_timeout`")
+        Failure::unavailable(
+            self.with_output(format!("pid {} runs, but after {seconds} s {reason}", record.pid)),
+        )
+        .with_next_step("correct `health_check`, or allow more time with `health_timeout`")
     }
 
     /// The message with the last output of the process under it.
@@ -197,7 +208,9 @@ pub fn terminate(context: &Context<'_>, record: &Record) -> Result<(), Failure> 
         Ok(false) => Err(Failure::conflict(format!("pid {} did not end", record.pid))),
         Err(SpawnError::NotGranted(message)) => Err(Failure::internal(message)),
         Err(
-            SpawnError::Failed(message) | SpawnError::Malformed(message) | SpawnError::ProgramNotFound(message),
+            SpawnError::Failed(message)
+            | SpawnError::Malformed(message)
+            | SpawnError::ProgramNotFound(message),
         ) => Err(Failure::conflict(format!("pid {} could not be ended: {message}", record.pid))),
     }
 }

@@ -40,7 +40,8 @@ pub fn render(template: &str, vars: &BTreeMap<String, String>) -> Result<Rendere
             let line = 1 + template[..template.len() - rest.len()].matches('\n').count();
             return Err(VaultReference { line, expression: expression.to_owned() });
         }
-        let placeholder = placeholder(rest).and_then(|(name, length)| Some((vars.get_key_value(name)?, length)));
+        let placeholder =
+            placeholder(rest).and_then(|(name, length)| Some((vars.get_key_value(name)?, length)));
         let length = if let Some(((name, value), length)) = placeholder {
             used.insert(name);
             text.push_str(value);

@@ -69,7 +69,10 @@ fn a_process_is_started_and_waited_for() {
     assert_eq!(outcome.state.metadata["pid"], 9103);
     assert_eq!(status(&context, &outcome.state).message, "running (pid 9103, health ok)");
     let command = &host.commands()[0];
-    assert_eq!((command.line.as_str(), command.directory.as_str()), ("node app.mjs --port=2020", "/srv/my-app"));
+    assert_eq!(
+        (command.line.as_str(), command.directory.as_str()),
+        ("node app.mjs --port=2020", "/srv/my-app")
+    );
     assert_eq!(command.env[0].value, "info");
 }
 
@@ -309,7 +312,10 @@ fn a_crash_at_any_call_leaves_one_process_or_a_clear_conflict() {
 fn the_schema_and_the_manifest_agree_with_the_description() {
     let schema: Value = serde_json::from_str(&LocalProcess::describe().options_schema).expect("JSON");
     assert_eq!(schema["additionalProperties"], false);
-    assert_eq!(schema["properties"]["generate_config"]["properties"]["vars"]["additionalProperties"]["x-sealed"], true);
+    assert_eq!(
+        schema["properties"]["generate_config"]["properties"]["vars"]["additionalProperties"]["x-sealed"],
+        true
+    );
     assert_eq!(schema["properties"]["health_timeout"]["default"], 30);
     assert!(include_str!("../plugin.toml").contains(&format!("name = \"{}\"", crate::NAME)));
 }
