@@ -162,7 +162,10 @@ impl SecretsGate {
             // Half a signature is no use but to sign elsewhere.
             Source::Derived(_) => "",
         };
-        if grant.is_empty() || !self.authority.reveal.iter().any(|granted| granted == grant) {
+        if grant.is_empty() {
+            return Err(denied("a derived key is for signing and is never shown", None));
+        }
+        if !self.authority.reveal.iter().any(|granted| granted == grant) {
             return Err(denied(
                 "the plugin may not see this secret, only have it sent",
                 Some(&format!("[authority.secrets]\nreveal = [\"{grant}\"]")),

@@ -29,8 +29,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Provision(arguments) => commands::provision::run(&ui, &scrubber, &arguments),
         Command::Validate(arguments) => commands::validate::run(&ui, &scrubber, &arguments),
-        Command::Catalog(arguments) => commands::catalog::run(&ui, &arguments),
-        Command::Vault(arguments) => commands::vault::run(&ui, &arguments),
+        Command::Catalog(arguments) => commands::catalog::run(&ui, &scrubber, &arguments),
+        Command::Vault(arguments) => commands::vault::run(&ui, &scrubber, &arguments),
         Command::Completions { shell } => commands::reference::completions(shell),
         Command::Man { folder } => commands::reference::man_pages(&folder),
     };

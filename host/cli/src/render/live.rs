@@ -120,7 +120,7 @@ impl Live {
             }
             View::Plain { queue, waiting, .. } => {
                 if queue.front().is_some_and(|first| first == service) {
-                    self.ui.note(&line);
+                    self.ui.line(&line);
                 } else {
                     waiting.entry(service.to_owned()).or_default().push(line);
                 }
@@ -134,7 +134,7 @@ impl Live {
                 if let Some(ended) = running.remove(service) {
                     ended.bar.finish_and_clear();
                     progress.remove(&ended.bar);
-                    progress.suspend(|| ended.lines.iter().for_each(|line| self.ui.note(line)));
+                    progress.suspend(|| ended.lines.iter().for_each(|line| self.ui.line(line)));
                 }
             }
             View::Plain { queue, waiting, ended } => {
@@ -142,7 +142,7 @@ impl Live {
                 // The next in the queue comes to the front; those that have ended meanwhile pass through.
                 while let Some(first) = queue.front().cloned() {
                     for line in waiting.remove(&first).unwrap_or_default() {
-                        self.ui.note(&line);
+                        self.ui.line(&line);
                     }
                     if !ended.contains(&first) {
                         break;

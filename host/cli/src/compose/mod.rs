@@ -1,0 +1,30 @@
+//! Puts the libraries together: plugins under their grants, the vault behind them, the engine on top.
+
+mod plugins;
+mod project;
+mod vault;
+
+pub use plugins::{Host, Listing};
+pub use project::{Project, engine_error, load_system};
+pub use vault::open_vault;
+
+use std::sync::Arc;
+
+/// Looks up environment variables.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The process's own environment; variables that are not text count as unset.
+pub fn environment() -> Environment {
+    Arc::new(|name| std::env::var(name).ok())
+}
+
+/// The runtime of a command that talks to providers.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn tokio_runtime() -> Result<tokio::runtime::Runtime, crate::error::CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| crate::error::CommandError::caused_by("cannot start", &error))
+}

@@ -1,0 +1,252 @@
+//! The plugins of a command: verified, admitted by the lock, running under what they are granted.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ss_authority::Authority;
+use ss_capability_http::{Client, Endpoints};
+use ss_config::System;
+use ss_provider::{Description, Provider, Providers};
+use ss_registry::{AdmitError, PluginName, Registry, VerifiedPlugin, Workspace};
+use ss_runtime::{Grant, HostServices, Notice, Runtime, RuntimeConfig};
+use ss_secret::Scrubber;
+use ss_vault::{Catalog, Vault};
+
+use super::Environment;
+use super::vault::{VaultGenerator, VaultKeyring};
+use crate::error::CommandError;
+use crate::home;
+use crate::ui::Ui;
+
+/// A plugin as `ss catalog` shows it.
+pub struct Listing {
+    /// The verified release.
+    pub plugin: VerifiedPlugin,
+    /// What it says about itself.
+    pub description: Description,
+}
+
+/// The plugins that a command may call, by provider name.
+pub struct Plugins {
+    providers: BTreeMap<String, Arc<dyn Provider>>,
+}
+
+impl Providers for Plugins {
+    fn get(&self, name: &str) -> Option<Arc<dyn Provider>> {
+        self.providers.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.providers.keys().cloned().collect()
+    }
+}
+
+/// What plugins are lent, and by whom.
+pub struct Host<'a> {
+    pub ui: &'a Ui,
+    pub home: PathBuf,
+    pub scrubber: Arc<Scrubber>,
+    pub environment: Environment,
+    pub runtime: Runtime,
+}
+
+impl<'a> Host<'a> {
+    /// A host whose compiled plugins are kept in this home.
+    pub fn new(ui: &'a Ui, home: PathBuf, scrubber: Arc<Scrubber>, environment: Environment) -> Self {
+        let (terminal, cache) = (ui.clone(), home.join("cache"));
+        let runtime = Runtime::new(RuntimeConfig {
+            cache_dir: Some(cache),
+            notices: Some(Arc::new(move |notice: &Notice| match notice {
+                Notice::Compiling { plugin } => {
+                    terminal.note(&format!("compiling plugin `{plugin}` (the first time only)..."));
+                }
+                Notice::NotCached { reason } => terminal.warn(&format!("compiled plugins are not kept: {reason}")),
+            })),
+            ..RuntimeConfig::default()
+        });
+        Self { ui, home, scrubber, environment, runtime }
+    }
+
+    /// Every plugin of the registry with its description, without any authority in use.
+    pub async fn listings(&self, registry: &Registry, workspace: Option<&Workspace>) -> Result<Vec<Listing>, CommandError> {
+        let mut tasks = Vec::new();
+        for name in registry.plugins().map_err(|error| CommandError::of(&error))? {
+            let pinned = workspace.and_then(|workspace| workspace.lock().get(&name)).map(|pin| pin.version.clone());
+            let plugin = match pinned {
+                Some(version) => registry.load(&name, &version),
+                None => registry.newest(&name).and_then(|version| registry.load(&name, &version)),
+            };
+            let plugin = plugin.map_err(|error| CommandError::of(&error))?;
+            let (runtime, services) = (self.runtime.clone(), self.without_secrets());
+            tasks.push(tokio::spawn(async move {
+                let grant = grant(plugin.manifest().authority.clone(), Endpoints::none());
+                let provider = runtime.provider(plugin.clone(), grant, services).await;
+                (plugin, provider)
+            }));
+        }
+        let mut listings = Vec::new();
+        for task in tasks {
+            let (plugin, provider) =
+                task.await.map_err(|error| CommandError::caused_by("a plugin could not be described", &error))?;
+            let provider = provider.map_err(|error| {
+                CommandError::caused_by(format!("plugin `{}` cannot be used", plugin.name()), &error)
+            })?;
+            listings.push(Listing { description: provider.description().clone(), plugin });
+        }
+        Ok(listings)
+    }
+
+    /// The plugins that the system uses, each admitted by the lock and given what it is granted. The
+    /// others are there to be found by name, without authority.
+    pub async fn plugins(
+        &self,
+        registry: &Registry,
+        workspace: &mut Workspace,
+        system: &System,
+        vault: &Vault,
+        locked: bool,
+    ) -> Result<(Plugins, Arc<Catalog>), CommandError> {
+        let listings = self.listings(registry, Some(workspace)).await?;
+        let (catalog, services) = self.lent(system, vault, &listings);
+        let mut providers = BTreeMap::new();
+        for Listing { plugin, description } in listings {
+            let name = plugin.name().clone();
+            let (source, grant) = if is_used(system, &description) {
+                if locked && workspace.lock().get(&name).is_none() {
+                    return Err(CommandError::failed(format!("`{name}` is not in `starsystem.lock`, and --locked forbids adding it"))
+                        .hint("run the command once without --locked, and commit `starsystem.lock`"));
+                }
+                let admitted = workspace.admit(registry, &name).map_err(not_admitted)?;
+                let endpoints = self.endpoints(workspace, system, &name)?;
+                (admitted.plugin, grant(admitted.granted, endpoints))
+            } else {
+                (plugin, grant(Authority::default(), Endpoints::none()))
+            };
+            let provider = self.runtime.provider(source, grant, services.clone()).await.map_err(|error| {
+                CommandError::caused_by(format!("plugin `{name}` cannot be used"), &error)
+            })?;
+            providers.insert(name.name().to_owned(), provider);
+        }
+        Ok((Plugins { providers }, catalog))
+    }
+
+    /// Where the operator, or else the file, sends the plugin's requests.
+    fn endpoints(&self, workspace: &Workspace, system: &System, name: &PluginName) -> Result<Endpoints, CommandError> {
+        let variable = Endpoints::variable(name.name());
+        if let Some(text) = (self.environment)(&variable).filter(|text| !text.is_empty()) {
+            return Endpoints::parse(&text).map_err(|error| CommandError::caused_by(format!("`{variable}` is not usable"), &error));
+        }
+        let configured = system.plugins.iter().find(|plugin| plugin.name.value == name.name());
+        let Some(text) = configured.and_then(|plugin| plugin.endpoint.as_ref()) else { return Ok(Endpoints::none()) };
+        let endpoints = Endpoints::parse(&text.value)
+            .map_err(|error| CommandError::caused_by(format!("`plugins.{}.endpoint` is not usable", name.name()), &error))?;
+        if !endpoints.is_loopback() {
+            workspace.check_endpoint(name, &text.value).map_err(not_admitted)?;
+        }
+        self.ui.note(&format!("note: requests of `{}` go to {}", name.name(), text.value));
+        Ok(endpoints)
+    }
+
+    /// What plugins of this system are lent.
+    fn lent(&self, system: &System, vault: &Vault, listings: &[Listing]) -> (Arc<Catalog>, HostServices) {
+        let descriptions = listings.iter().map(|listing| &listing.description);
+        let ids = system.services.iter().map(|service| service.id.value.clone());
+        let catalog = Arc::new(ss_engine::catalog(descriptions, ids));
+        let scope = vault.scope(&system.project, &system.environment);
+        let withheld: Vec<String> = listings
+            .iter()
+            .flat_map(|listing| &listing.description.vault_keys)
+            .filter_map(|key| key.environment_variable.clone())
+            .collect();
+        let inherited = ss_capability_process::inherited_environment(|name| withheld.iter().any(|key| key == name));
+        let keyring = VaultKeyring { vault: vault.clone(), catalog: Arc::clone(&catalog), scope: scope.clone() };
+        let services = HostServices {
+            http: Client::new(),
+            keyring: Arc::new(keyring),
+            generator: Arc::new(VaultGenerator { scope }),
+            scrubber: Arc::clone(&self.scrubber),
+            log_dir: log_folder(&self.home, system),
+            home: home::user_home(),
+            environment: Arc::new(inherited),
+        };
+        (catalog, services)
+    }
+
+    /// What a plugin is lent that only describes itself: nothing.
+    fn without_secrets(&self) -> HostServices {
+        HostServices {
+            http: Client::new(),
+            keyring: Arc::new(NoVault),
+            generator: Arc::new(NoVault),
+            scrubber: Arc::clone(&self.scrubber),
+            log_dir: self.home.join("logs"),
+            home: None,
+            environment: Arc::new(Vec::<(OsString, OsString)>::new()),
+        }
+    }
+}
+
+/// The folder of the services' log files: one per project folder and environment.
+pub fn log_folder(home: &std::path::Path, system: &System) -> PathBuf {
+    const SHORT: usize = 8;
+    let folder = ss_registry::Digest::of(system.dir.as_os_str().as_encoded_bytes()).to_hex();
+    home.join("logs").join(format!("{}-{}", system.project, &folder[..SHORT])).join(&system.environment)
+}
+
+struct NoVault;
+
+impl ss_capability_vault::Keyring for NoVault {
+    fn get(&self, _: &str) -> Result<Option<ss_secret::Secret>, String> {
+        Ok(None)
+    }
+
+    fn set_provider_key(&self, _: &str, _: &str, _: &ss_secret::Secret) -> Result<(), String> {
+        Err("a plugin that describes itself writes nothing".to_owned())
+    }
+}
+
+impl ss_capability_secrets::Generator for NoVault {
+    fn generated(
+        &self,
+        _: &str,
+        _: &str,
+        _: &mut dyn FnMut() -> Result<ss_secret::Secret, String>,
+    ) -> Result<ss_secret::Secret, String> {
+        Err("a plugin that describes itself writes nothing".to_owned())
+    }
+}
+
+fn grant(authority: Authority, endpoints: Endpoints) -> Grant {
+    Grant { authority: Arc::new(authority), endpoints: Arc::new(endpoints) }
+}
+
+/// Whether any service of the system may be routed to this provider.
+fn is_used(system: &System, description: &Description) -> bool {
+    let provider = description.provider.as_str();
+    let names = |name: &str| name == provider || provider.strip_suffix("-local") == Some(name);
+    system.services.iter().any(|service| match (service.target_type(), service.provider()) {
+        (Some(name), _) | (None, Some(name)) => names(name.value),
+        (None, None) => description
+            .shapes
+            .iter()
+            .any(|shape| shape.kind == service.kind() && service.get(&shape.requires).is_some()),
+    })
+}
+
+fn not_admitted(error: AdmitError) -> CommandError {
+    let needs_approval = error.needs_approval();
+    let command_error = CommandError::of(&error);
+    let command_error = match &error {
+        AdmitError::Mismatch(mismatch) => command_error.hint(mismatch.next_step()),
+        _ => command_error,
+    };
+    if needs_approval {
+        command_error
+            .hint("look at `starsystem.lock`; remove what you do not want to grant, or the whole file to start from what the plugins ask for")
+            .needs_approval()
+    } else {
+        command_error
+    }
+}

@@ -1,0 +1,119 @@
+//! A system with everything that a command needs to work on it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ss_config::{Diagnostic, MissingOverlay, Sources, System};
+use ss_engine::{Engine, EngineConfig, Limits, VaultStore};
+use ss_provider::Providers;
+use ss_registry::{Registry, Workspace};
+use ss_secret::Scrubber;
+
+use super::plugins::Host;
+use super::{Environment, environment, open_vault};
+use crate::args;
+use crate::error::CommandError;
+use crate::home;
+use crate::render::diagnostics;
+use crate::ui::Ui;
+
+/// The environment of a command that was given none.
+const LOCAL: &str = "local";
+
+/// A system whose plugins are admitted, ready to be planned.
+pub struct Project {
+    /// The file, as a person names it.
+    pub file: String,
+    pub sources: Sources,
+    pub system: Arc<System>,
+    pub engine: Engine,
+    pub workspace: Workspace,
+}
+
+/// Reads the files of a system and prints what is wrong with them.
+///
+/// # Errors
+/// If anything is.
+pub fn load_system(ui: &Ui, arguments: &args::System) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
+    let name = arguments.env.as_deref().unwrap_or(LOCAL);
+    let missing = if name == LOCAL { MissingOverlay::Allowed } else { MissingOverlay::Refused };
+    let loaded = ss_config::load(&arguments.file, name, missing);
+    match loaded.system {
+        Some(system) => Ok((loaded.sources, system, loaded.diagnostics)),
+        None => {
+            diagnostics::print(ui, &loaded.sources, &loaded.diagnostics);
+            let findings: Vec<_> =
+                loaded.diagnostics.iter().map(|finding| diagnostics::to_json(&loaded.sources, finding)).collect();
+            ui.document(&serde_json::json!({ "valid": false, "findings": findings }));
+            Err(CommandError::shown())
+        }
+    }
+}
+
+impl Project {
+    /// Opens a system for a command; `command` is what other processes and the journal are told.
+    ///
+    /// # Errors
+    /// If files, lock or plugins cannot be used.
+    pub async fn open(
+        ui: &Ui,
+        scrubber: &Arc<Scrubber>,
+        arguments: &args::System,
+        command: &str,
+        parallelism: usize,
+        locked: bool,
+    ) -> Result<Self, CommandError> {
+        let (sources, system, findings) = load_system(ui, arguments)?;
+        let environment = environment();
+        let home = home::home()?;
+        let registry = Registry::official();
+        let mut workspace = Workspace::open(&system.dir, &home).map_err(|error| CommandError::of(&error))?;
+        let vault = open_vault(&home, &environment);
+        let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
+        let (plugins, catalog) = host.plugins(&registry, &mut workspace, &system, &vault, locked).await?;
+        let system = Arc::new(system);
+        let store = VaultStore::new(
+            vault,
+            (*catalog).clone(),
+            &system.project,
+            &system.environment,
+            Arc::clone(&environment) as Environment,
+        );
+        let engine = Engine::new(EngineConfig {
+            system: Arc::clone(&system),
+            providers: Arc::new(plugins) as Arc<dyn Providers>,
+            store: Arc::new(store),
+            scrubber: Arc::clone(scrubber),
+            home,
+            approved: false,
+            command: command.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            lock_digest: Some(workspace.lock().grants_digest().to_hex()),
+            limits: Limits { applies: parallelism, ..Limits::default() },
+        })
+        .map_err(|error| engine_error(&error))?;
+        let mut findings = findings;
+        findings.extend(engine.validate());
+        findings.sort_by_key(|finding| !finding.is_error());
+        diagnostics::print(ui, &sources, &findings);
+        if findings.iter().any(Diagnostic::is_error) {
+            let findings: Vec<_> = findings.iter().map(|finding| diagnostics::to_json(&sources, finding)).collect();
+            ui.document(&serde_json::json!({ "valid": false, "findings": findings }));
+            return Err(CommandError::shown());
+        }
+        Ok(Self { file: file_name(&arguments.file), sources, system, engine, workspace })
+    }
+}
+
+/// The engine's error with its hint.
+pub fn engine_error(error: &ss_engine::EngineError) -> CommandError {
+    let command_error = CommandError::of(error);
+    match error.help() {
+        Some(help) => command_error.hint(help),
+        None => command_error,
+    }
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,22 @@
+//! A failed service: why, what the gates refused, and what to do.
+
+use ss_provider::{Failure, FailureKind};
+
+/// The lines below a failed service's message.
+pub fn lines(failure: &Failure) -> Vec<String> {
+    let mut lines = Vec::new();
+    for denial in &failure.denials {
+        lines.push(format!("denied ({}): {}", denial.capability, denial.message));
+        if let Some(allow) = &denial.allow {
+            lines.push("this would allow it, in the plugin's manifest, after `starsystem.lock` is approved:".to_owned());
+            lines.extend(allow.lines().map(|line| format!("  {line}")));
+        }
+    }
+    if let FailureKind::RateLimited { retry_after: Some(seconds) } = &failure.kind {
+        lines.push(format!("the provider asks to wait {seconds} s"));
+    }
+    if let Some(step) = &failure.next_step {
+        lines.push(format!("→ {step}"));
+    }
+    lines
+}

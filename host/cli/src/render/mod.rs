@@ -1,0 +1,6 @@
+//! How results look: plans, progress, health, findings.
+
+pub mod diagnostics;
+pub mod failure;
+pub mod live;
+pub mod plan;
