@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use ss_registry::{Published, Timestamp};
 use xtask::publish::{Options, publish};
 use xtask::repository::Repository;
-use xtask::{Error, check, compile};
+use xtask::{Error, check, compile, suite};
 
 /// Builds, signs and publishes the built-in plugins.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ enum Task {
         /// Plugins; all if none is named.
         names: Vec<String>,
     },
+    /// Check format and lints and run every test, after installing what the tests drive.
+    Test,
 }
 
 fn main() -> ExitCode {
@@ -86,6 +88,7 @@ fn run(task: Task, out: &mut impl io::Write) -> Result<(), Error> {
             Ok(())
         }
         Task::CheckPlugins { names } => check_plugins(&repository, &names, out),
+        Task::Test => suite::run(repository.root(), out).map_err(|step| Error::Suite { step }),
     }
 }
 
