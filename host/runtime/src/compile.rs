@@ -19,15 +19,28 @@ use crate::source::ComponentSource;
 /// Time after which a person wants to know what takes so long.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// Makes a plugin ready to be instantiated.
+/// Finds the contract of a component, and refuses one that may not run under this authority. Quick: it is
+/// done each time, also where everything else is cached.
+pub(crate) fn admit(
+    inner: &Inner,
+    source: &ComponentSource,
+    authority: &Authority,
+) -> Result<Contract, RuntimeError> {
+    let (size, limit) = (source.bytes().len(), inner.limits.component_size);
+    let admitted =
+        if size > limit { Err(Unfit::TooLarge { size, limit }) } else { inspect(source.bytes(), authority) };
+    admitted.map_err(|reason| RuntimeError::Unfit { plugin: source.identity().name.clone(), reason })
+}
+
+/// Makes an admitted plugin ready to be instantiated.
 ///
 /// Runs in a thread of its own, so that several plugins are loaded or compiled at the same time.
 pub(crate) async fn prepare(
     inner: &Arc<Inner>,
     source: &Arc<ComponentSource>,
-    authority: &Arc<Authority>,
+    contract: Contract,
 ) -> Result<Prepared, RuntimeError> {
-    let work = Work { inner: inner.clone(), source: source.clone(), authority: authority.clone() };
+    let work = Work { inner: inner.clone(), source: source.clone(), contract };
     let (done, mut prepared) = tokio::sync::oneshot::channel();
     std::thread::Builder::new()
         .name("ss-compile".into())
@@ -55,25 +68,19 @@ pub(crate) async fn prepare(
 struct Work {
     inner: Arc<Inner>,
     source: Arc<ComponentSource>,
-    authority: Arc<Authority>,
+    contract: Contract,
 }
 
 impl Work {
     fn prepare(&self) -> Result<Prepared, RuntimeError> {
-        let bytes = self.source.bytes();
-        let limit = self.inner.limits.component_size;
-        if bytes.len() > limit {
-            return Err(self.unfit(Unfit::TooLarge { size: bytes.len(), limit }));
-        }
-        let contract = inspect(bytes, &self.authority).map_err(|reason| self.unfit(reason))?;
         let machine = self.inner.machine()?;
         let component = match self.load(machine)? {
             Some(component) => component,
             None => self.compile(machine)?,
         };
-        contract
-            .prepare(machine.linker(contract), &component)
-            .map_err(|error| self.unfit(mismatch(contract, &error)))
+        self.contract.prepare(machine.linker(self.contract), &component).map_err(|error| {
+            self.unfit(Unfit::Mismatch { contract: self.contract.version(), reason: format!("{error:#}") })
+        })
     }
 
     /// Loads the component from the cache. Whatever is wrong with the entry, it is compiled again.
@@ -111,8 +118,4 @@ impl Work {
     fn unfit(&self, reason: Unfit) -> RuntimeError {
         RuntimeError::Unfit { plugin: self.source.identity().name.clone(), reason }
     }
-}
-
-fn mismatch(contract: Contract, error: &wasmtime::Error) -> Unfit {
-    Unfit::Mismatch { contract: contract.version(), reason: format!("{error:#}") }
 }

@@ -38,5 +38,5 @@ pub use error::{RuntimeError, Unfit};
 pub use gates::{Grant, HostServices};
 pub use limits::{Limits, Overrun};
 pub use plugin::Plugin;
-pub use runtime::{Notice, Runtime, RuntimeConfig};
+pub use runtime::{Notice, Notices, Runtime, RuntimeConfig};
 pub use source::ComponentSource;

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use wasmtime::Store;
 
 use crate::compile;
-use crate::contract::{Guest, Prepared, wit};
+use crate::contract::{Contract, Guest, Prepared, wit};
 use crate::error::RuntimeError;
 use crate::gates::{Gates, Grant, Granted, HostServices};
 use crate::log::Log;
@@ -28,6 +28,7 @@ use crate::vet::{Rejected, Vetting};
 pub struct Plugin {
     inner: Arc<Inner>,
     source: Arc<ComponentSource>,
+    contract: Contract,
     grant: Granted,
     services: HostServices,
     cleaner: Cleaner,
@@ -45,13 +46,14 @@ impl Plugin {
         let source = Arc::new(source);
         let grant = Granted::compile(&source.identity().name, &grant)
             .map_err(|reason| RuntimeError::Grant { plugin: source.identity().name.clone(), reason })?;
+        let contract = compile::admit(&inner, &source, &grant.authority)?;
         let cleaner = Cleaner::new(services.scrubber.clone());
         let vetting = Vetting { provider: &source.identity().name, cleaner: &cleaner };
         let prepared = OnceCell::new();
         let description = match cached_description(&inner, &source)? {
             Some(description) => description,
             None => {
-                let made = compile::prepare(&inner, &source, &grant.authority).await?;
+                let made = compile::prepare(&inner, &source, contract).await?;
                 let description = describe(&inner, &source, &made, &vetting).await?;
                 keep_description(&inner, &source, &description)?;
                 // A fresh cell takes a value.
@@ -59,7 +61,7 @@ impl Plugin {
                 description
             }
         };
-        Ok(Self { inner, source, grant, services, cleaner, description, prepared })
+        Ok(Self { inner, source, contract, grant, services, cleaner, description, prepared })
     }
 
     /// Compiles or loads the component now, so that its first operation need not.
@@ -70,10 +72,18 @@ impl Plugin {
         self.prepared().await.map(|_| ())
     }
 
+    /// Opens gates, makes a store with every limit on and instantiates the component in it, and drops all
+    /// that: the cost of an operation apart from the operation. For benchmarks.
+    ///
+    /// # Errors
+    /// As an operation.
+    #[doc(hidden)]
+    pub async fn instantiate(&self, operation: &Operation) -> Result<(), Failure> {
+        self.operate(operation, Phase::ReadOnly, |_, _| Box::pin(async { Ok(Ok(())) }), Ok).await
+    }
+
     async fn prepared(&self) -> Result<&Prepared, RuntimeError> {
-        self.prepared
-            .get_or_try_init(|| compile::prepare(&self.inner, &self.source, &self.grant.authority))
-            .await
+        self.prepared.get_or_try_init(|| compile::prepare(&self.inner, &self.source, self.contract)).await
     }
 
     fn name(&self) -> &str {

@@ -124,7 +124,7 @@ impl Call<'_> {
                 Some(last) => format!("it crashed: {last}"),
                 None => "it crashed".to_owned(),
             },
-            Some(trap) => format!("it crashed ({trap})"),
+            Some(trap) => format!("it crashed ({})", trap.to_string().trim_start_matches("wasm trap: ")),
             None => format!("it broke a limit ({})", error.root_cause()),
         }
     }

@@ -22,8 +22,11 @@ pub struct RuntimeConfig {
     /// What plugins may use.
     pub limits: Limits,
     /// Told what a person may want to know while they wait.
-    pub notices: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    pub notices: Option<Notices>,
 }
+
+/// Hears [`Notice`]s.
+pub type Notices = Arc<dyn Fn(&Notice) + Send + Sync>;
 
 /// Something that a person may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub struct Runtime(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) limits: Limits,
     cache_dir: Option<PathBuf>,
-    notices: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    notices: Option<Notices>,
     /// Held while the machine or the cache is being made.
     starting: Mutex<()>,
     machine: OnceLock<Machine>,

@@ -76,7 +76,8 @@ impl Session {
         let mut store = Store::new(engine, self);
         store.limiter(|session| &mut session.limiter);
         store.set_hostcall_fuel(limits.host_call_bytes);
-        store.set_max_component_handles(limits.handles);
+        // Twice: a call lends handles too. What a guest keeps is counted in the table, which says so.
+        store.set_max_component_handles(limits.handles * 2);
         store.call_hook(|mut store, hook| store.data_mut().meter.cross(hook));
         store.set_epoch_deadline(1);
         // Yielding at each epoch lets the timer around the call, and other plugins, have their turn.

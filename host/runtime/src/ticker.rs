@@ -3,24 +3,41 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
 /// Time between two epochs: a tenth of what a runaway guest may overstay its deadline.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// How many ticks have passed.
-#[derive(Debug, Default)]
-pub(crate) struct Ticks(AtomicU64);
+/// A clock that is cheap to read and as exact as a tick, while a guest runs.
+#[derive(Debug)]
+pub(crate) struct Ticks {
+    origin: Instant,
+    passed: AtomicU64,
+}
+
+impl Default for Ticks {
+    fn default() -> Self {
+        Self { origin: Instant::now(), passed: AtomicU64::new(0) }
+    }
+}
 
 impl Ticks {
+    /// Ticks since some moment.
     pub(crate) fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.passed.load(Ordering::Relaxed)
     }
 
+    /// Takes the time anew. A late thread makes one late tick, not a slow clock.
+    fn update(&self) {
+        let passed = self.origin.elapsed().as_millis() / TICK.as_millis();
+        self.passed.fetch_max(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
     pub(crate) fn advance_by(&self, ticks: u64) {
-        self.0.fetch_add(ticks, Ordering::Relaxed);
+        self.passed.fetch_add(ticks, Ordering::Relaxed);
     }
 }
 
@@ -67,6 +84,7 @@ impl Ticker {
                 Some(std::thread::Builder::new().name("ss-epochs".into()).spawn(move || shared.tick())?);
         }
         drop(thread);
+        self.shared.ticks.update();
         let mut state = self.shared.lock();
         state.running += 1;
         // Waking the thread for every guest would cut its tick short again and again.
@@ -111,7 +129,7 @@ impl Shared {
                 self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if waited.timed_out() {
-                self.ticks.advance_by(1);
+                self.ticks.update();
                 self.engine.increment_epoch();
             }
         }

@@ -183,9 +183,8 @@ impl Vetting<'_> {
         }
         let resource_id = self.plain("state.resource-id", state.resource_id)?;
         let region = state.region.map(|region| self.plain("state.region", region)).transpose()?;
-        let metadata = match parse("state.metadata", &state.metadata, MAX_METADATA)? {
-            Value::Object(metadata) => metadata,
-            _ => return Err(Rejected::new("state.metadata", "is not a JSON object")),
+        let Value::Object(metadata) = parse("state.metadata", &state.metadata, MAX_METADATA)? else {
+            return Err(Rejected::new("state.metadata", "is not a JSON object"));
         };
         self.check_metadata(&metadata)?;
         Ok(State { provider: state.provider, resource_id, provisioned_at, region, metadata })

@@ -3,7 +3,7 @@
 use guest_bindings::clocks::monotonic_clock;
 use guest_bindings::http::{Request, build};
 use guest_bindings::progress::{self, Level};
-use guest_bindings::timer;
+use guest_bindings::{secrets, timer, vault};
 
 use crate::Arguments;
 
@@ -84,4 +84,21 @@ pub(crate) fn hang() -> Result<String, String> {
 pub(crate) fn sleep() -> Result<String, String> {
     while timer::sleep(50) {}
     Err("told to wind up".into())
+}
+
+/// Not an attack: the time that one call of the host takes, in nanoseconds, for measurements.
+pub(crate) fn time_calls(arguments: &Arguments) -> Result<String, String> {
+    let (kind, key) = (arguments.text("kind"), arguments.text("key"));
+    let count = arguments.number("count").max(1);
+    let begun = monotonic_clock::now();
+    for _ in 0..count {
+        match kind.as_str() {
+            "clock" => drop(std::hint::black_box(monotonic_clock::now())),
+            "hmac" => drop(std::hint::black_box(secrets::hmac(&key, b"data"))),
+            "vault" => drop(std::hint::black_box(vault::get(&key))),
+            "log" => progress::log(Level::Trace, "a line of ordinary length, such as plugins write"),
+            _ => return Err("no such call".into()),
+        }
+    }
+    Ok(((monotonic_clock::now() - begun) / count).to_string())
 }

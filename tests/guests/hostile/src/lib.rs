@@ -91,6 +91,7 @@ fn attack(arguments: &Arguments) -> Result<String, String> {
         "big-text" => flood::big_text(),
         "hang" => flood::hang(),
         "sleep" => flood::sleep(),
+        "time-calls" => flood::time_calls(arguments),
         other => Err(format!("no attack `{other}`")),
     }
 }
