@@ -152,7 +152,7 @@ async fn one(run: &Run, entry: &PlanEntry) -> (ServiceReport, Verdict) {
     match (&failure, &outcome) {
         (Some(failure), _) => run.observer.event(Event::Failed { service, failure, took }),
         (None, ServiceOutcome::Done { summary, .. }) => {
-            run.observer.event(Event::Done { service, summary, took })
+            run.observer.event(Event::Done { service, summary, took });
         }
         _ => {}
     }

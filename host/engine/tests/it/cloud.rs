@@ -21,6 +21,10 @@ pub struct Cloud {
     pub late: Mutex<Vec<(Instant, String)>>,
     /// Services whose provision fails, before it asks for anything.
     pub failing: Mutex<BTreeMap<String, FailureKind>>,
+    /// Services whose provision fails once, after its create.
+    pub failing_late: Mutex<BTreeSet<String>>,
+    /// Services that went on from a partial state.
+    pub resumed: Mutex<Vec<String>>,
     /// Services whose create succeeds at the cloud and fails at the plugin.
     pub lost_answers: Mutex<BTreeSet<String>>,
     /// `find` cannot answer.
@@ -206,6 +210,7 @@ impl Provider for Fake {
         let state = match (&context.existing, &context.partial) {
             (Some(state), _) => state.clone(),
             (None, Some(partial)) => {
+                self.cloud.resumed.lock().unwrap().push(service.id.clone());
                 let partial: Value = serde_json::from_str(partial).unwrap();
                 self.state(service, partial["id"].as_str().unwrap())
             }
@@ -219,6 +224,9 @@ impl Provider for Fake {
                 effects.end(effect, &answered(201));
                 if self.manner.saves_partial {
                     effects.save_partial(&json!({"id": id}).to_string()).map_err(unrecorded)?;
+                }
+                if self.cloud.failing_late.lock().unwrap().remove(&service.id) {
+                    return Err(Failure::new(FailureKind::Unavailable, "the thing does not start"));
                 }
                 let effect = effects.begin(&request("PATCH", service)).map_err(unrecorded)?;
                 effects.end(effect, &answered(200));

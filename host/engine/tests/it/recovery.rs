@@ -201,6 +201,36 @@ fn a_request_still_under_way_is_waited_for() {
 }
 
 #[test]
+fn a_partial_state_outlives_attempts_that_fail_earlier() {
+    run(async {
+        let world = World::new("services:\n  a: { provision: { provider: cloudy } }\n");
+        world.cloud.failing_late.lock().unwrap().insert("a".into());
+        assert_eq!(world.up().await.status, RunStatus::Failed);
+        world.cloud.failing.lock().unwrap().insert("a".into(), FailureKind::Authentication);
+        assert_eq!(world.up().await.status, RunStatus::Failed);
+        world.cloud.failing.lock().unwrap().clear();
+        assert_eq!(world.up().await.status, RunStatus::Completed);
+        assert_eq!(*world.cloud.resumed.lock().unwrap(), ["a"]);
+        assert_eq!(world.cloud.count("a"), 1);
+    });
+}
+
+#[test]
+fn what_was_found_once_need_not_be_found_again() {
+    run(async {
+        let world = World::new("services:\n  a: { provision: { provider: cloudy } }\n");
+        world.cloud.lost_answers.lock().unwrap().insert("a".into());
+        world.up().await;
+        world.cloud.failing.lock().unwrap().insert("a".into(), FailureKind::Quota);
+        assert_eq!(world.up().await.services[0].failure.as_ref().unwrap().kind, FailureKind::Quota);
+        world.cloud.failing.lock().unwrap().clear();
+        *world.cloud.unreachable.lock().unwrap() = true;
+        assert_eq!(world.up().await.status, RunStatus::Completed);
+        assert_eq!(world.cloud.count("a"), 1);
+    });
+}
+
+#[test]
 fn it_is_looked_for_under_the_name_that_it_had() {
     run(async {
         let mut world = World::new("services:\n  a: { provision: { provider: cloudy, thing: old } }\n");

@@ -30,7 +30,8 @@ fn vault_store(
     let variables: Environment = Arc::new(|name| {
         variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     });
-    let store = VaultStore::new(vault.clone(), catalog_of(&*world.fakes(), services), "app", "prod", variables);
+    let store =
+        VaultStore::new(vault.clone(), catalog_of(&*world.fakes(), services), "app", "prod", variables);
     (Arc::new(store), vault)
 }
 
