@@ -4,8 +4,9 @@ use std::path::Path;
 
 use ss_registry::{Directory, PluginName, Registry, VerifiedPlugin, official_delegation};
 
-use crate::repository::{Plugin, Repository};
-use crate::{Error, compile, sources};
+use crate::repository::Repository;
+use crate::sources::{Plugin, Sources};
+use crate::{Error, compile};
 
 /// The kind of machine that the published components are built on.
 pub const REFERENCE_HOST: &str = "x86_64-unknown-linux-gnu";
@@ -14,10 +15,10 @@ pub const REFERENCE_HOST: &str = "x86_64-unknown-linux-gnu";
 ///
 /// # Errors
 /// [`Error::Outdated`], with a line per plugin that is not published as it is.
-pub fn sources(repository: &Repository, plugins: &[Plugin]) -> Result<(), Error> {
+pub fn sources(repository: &Repository, sources: &Sources, plugins: &[Plugin]) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for plugin in plugins {
-        let current = sources::digest(repository, plugin)?;
+        let current = sources.digest(plugin)?;
         match published(repository, plugin) {
             Err(reason) => wrong.push(reason),
             Ok(release) if release.source_digest() != current => wrong.push(format!(
@@ -36,8 +37,13 @@ pub fn sources(repository: &Repository, plugins: &[Plugin]) -> Result<(), Error>
 ///
 /// # Errors
 /// [`Error::NoTarget`] where nothing can be built; [`Error::Outdated`], with a line per plugin that differs.
-pub fn rebuild(repository: &Repository, plugins: &[Plugin], folder: &Path) -> Result<(), Error> {
-    let components = compile::components(repository, plugins, folder)?;
+pub fn rebuild(
+    repository: &Repository,
+    sources: &Sources,
+    plugins: &[Plugin],
+    folder: &Path,
+) -> Result<(), Error> {
+    let components = compile::components(sources, plugins, folder)?;
     let mut wrong = Vec::new();
     for (plugin, built) in plugins.iter().zip(components) {
         match published(repository, plugin) {

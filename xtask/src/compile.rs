@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::repository::{Plugin, Repository, read};
+use crate::repository::{Repository, hold, read};
+use crate::sources::{Plugin, Sources};
 use crate::stage::Stage;
 use crate::{Error, TARGET};
 
@@ -29,14 +30,14 @@ const FOREIGN: [&str; 8] = [
 ];
 
 /// Whether plugins can be built here.
-pub fn has_target(repository: &Repository) -> bool {
-    output(Command::new("rustc").current_dir(repository.root()).args([
-        "--print",
-        "target-libdir",
-        "--target",
-        TARGET,
-    ]))
-    .is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+pub fn can_build(repository: &Repository) -> bool {
+    has_target(repository.root())
+}
+
+/// Whether the toolchain of a folder has the target.
+fn has_target(folder: &Path) -> bool {
+    output(Command::new("rustc").current_dir(folder).args(["--print", "target-libdir", "--target", TARGET]))
+        .is_ok_and(|folder| Path::new(folder.trim()).is_dir())
 }
 
 /// The kind of machine that this is, such as `x86_64-unknown-linux-gnu`. The compiler mixes it into the
@@ -53,11 +54,12 @@ pub fn host(repository: &Repository) -> Result<String, Error> {
 ///
 /// # Errors
 /// If the target is missing, the build fails, or a component is over the budget.
-pub fn components(repository: &Repository, plugins: &[Plugin], folder: &Path) -> Result<Vec<Vec<u8>>, Error> {
-    if !has_target(repository) {
+pub fn components(sources: &Sources, plugins: &[Plugin], folder: &Path) -> Result<Vec<Vec<u8>>, Error> {
+    let _only = hold(folder)?;
+    let stage = Stage::create(sources, &folder.join("stage"))?;
+    if !has_target(stage.root()) {
         return Err(Error::NoTarget);
     }
-    let stage = Stage::create(repository, &folder.join("stage"))?;
     let build = Build { stage: &stage, output: folder.join("build") };
     plugins.iter().map(|plugin| build.component(plugin)).collect()
 }
@@ -121,12 +123,10 @@ impl Build<'_> {
         // The standard library's sources, where they are installed: the name that it has where they are not.
         mapped.push((Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")));
 
-        let mut flags = OsString::new();
+        // What there is to warn of is said where the plugins are developed, not where they are shipped.
+        let mut flags = OsString::from("-Awarnings");
         for (from, to) in mapped {
-            if !flags.is_empty() {
-                flags.push("\u{1f}");
-            }
-            flags.push("--remap-path-prefix=");
+            flags.push("\u{1f}--remap-path-prefix=");
             flags.push(from);
             flags.push("=");
             flags.push(to);

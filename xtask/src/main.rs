@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use ss_registry::{Published, Timestamp};
 use xtask::publish::{Options, publish};
 use xtask::repository::Repository;
+use xtask::sources::Sources;
 use xtask::{Error, check, compile, suite};
 
 /// Builds, signs and publishes the built-in plugins.
@@ -66,14 +67,14 @@ fn run(task: Task, out: &mut impl io::Write) -> Result<(), Error> {
     match task {
         Task::BuildPlugins { names } => build(&repository, &names, out),
         Task::SourceDigest { names } => {
-            for plugin in repository.plugins(&names)? {
-                say(out, format_args!("{} {}", plugin.name, xtask::sources::digest(&repository, &plugin)?));
+            let sources = Sources::read(&repository)?;
+            for plugin in sources.plugins(&names)? {
+                say(out, format_args!("{} {}", plugin.name, sources.digest(&plugin)?));
             }
             Ok(())
         }
         Task::Publish { names, published, replace } => {
-            let plugins = repository.plugins(&names)?;
-            for release in publish(&repository, &plugins, &Options { published, replace })? {
+            for release in publish(&repository, &names, &Options { published, replace })? {
                 let what = match release.outcome {
                     Published::Added => "published",
                     Published::Replaced => "replaced",
@@ -93,8 +94,9 @@ fn run(task: Task, out: &mut impl io::Write) -> Result<(), Error> {
 }
 
 fn build(repository: &Repository, names: &[String], out: &mut impl io::Write) -> Result<(), Error> {
-    let plugins = repository.plugins(names)?;
-    let components = compile::components(repository, &plugins, &repository.scratch())?;
+    let sources = Sources::read(repository)?;
+    let plugins = sources.plugins(names)?;
+    let components = compile::components(&sources, &plugins, &repository.scratch())?;
     for (plugin, component) in plugins.iter().zip(components) {
         let path = repository.scratch().join(format!("{}.wasm", plugin.name));
         fs::write(&path, &component).map_err(|source| Error::File {
@@ -108,14 +110,15 @@ fn build(repository: &Repository, names: &[String], out: &mut impl io::Write) ->
 }
 
 fn check_plugins(repository: &Repository, names: &[String], out: &mut impl io::Write) -> Result<(), Error> {
-    let plugins = repository.plugins(names)?;
-    check::sources(repository, &plugins)?;
+    let sources = Sources::read(repository)?;
+    let plugins = sources.plugins(names)?;
+    check::sources(repository, &sources, &plugins)?;
     say(out, format_args!("the published plugins are built from these sources"));
-    if !compile::has_target(repository) {
+    if !compile::can_build(repository) {
         say(out, format_args!("not rebuilt: {}", Error::NoTarget));
         return Ok(());
     }
-    check::rebuild(repository, &plugins, &repository.scratch())?;
+    check::rebuild(repository, &sources, &plugins, &repository.scratch())?;
     say(out, format_args!("built again, they are the same bytes"));
     Ok(())
 }

@@ -10,9 +10,10 @@ use std::process::Command;
 
 use ss_registry::{Draft, Line, OFFICIAL, PublicKey, Published, Publisher, SigningKey, Timestamp};
 
+use crate::Error;
 use crate::compile;
-use crate::repository::{Plugin, Repository, read_text};
-use crate::{Error, sources};
+use crate::repository::{Repository, hold, read_text};
+use crate::sources::Sources;
 
 /// Environment variable that names the folder of the publisher's keys.
 pub const KEYS: &str = "SS_KEYS";
@@ -45,19 +46,18 @@ pub struct Release {
 ///
 /// # Errors
 /// If the key is missing, a build fails, or a release is refused.
-pub fn publish(
-    repository: &Repository,
-    plugins: &[Plugin],
-    options: &Options,
-) -> Result<Vec<Release>, Error> {
+pub fn publish(repository: &Repository, names: &[String], options: &Options) -> Result<Vec<Release>, Error> {
     let registry = repository.registry();
+    let sources = Sources::read(repository)?;
+    let plugins = sources.plugins(names)?;
     let key = publisher_key(&registry)?;
     let published = options.published.clone().map_or_else(|| commit_time(repository), Ok)?;
-    let components = compile::components(repository, plugins, &repository.scratch())?;
+    let components = compile::components(&sources, &plugins, &repository.scratch())?;
+    let _only = hold(&repository.scratch().join("publish"))?;
     let publisher = Publisher { root: &registry, key: &key, replace: options.replace };
     let mut releases = Vec::new();
     for (plugin, component) in plugins.iter().zip(components) {
-        let source = sources::digest(repository, plugin)?;
+        let source = sources.digest(plugin)?;
         let draft = Draft { namespace: OFFICIAL, component, source, published: published.clone() };
         let (line, outcome) = publisher
             .publish(draft)

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use crate::Error;
-use crate::repository::{Plugin, Repository, read, read_toml};
-use crate::sources::{self, Files, LOCK, WORKSPACE};
+use crate::sources::{LOCK, Sources, WORKSPACE};
 
 /// A staged workspace.
 #[derive(Debug)]
@@ -20,19 +19,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Lays out every plugin of the repository in `root`. What is there and unchanged keeps its time, so
-    /// that cargo does not build it again; what no longer belongs there is deleted.
+    /// Lays out the sources in `root`. What is there and unchanged keeps its time, so that cargo does not
+    /// build it again; what no longer belongs there is deleted.
     ///
     /// # Errors
     /// If a file cannot be read or written.
-    pub fn create(repository: &Repository, root: &Path) -> Result<Self, Error> {
-        let mut files = Files::new();
-        let plugins = repository.plugins(&[])?;
-        for plugin in &plugins {
-            files.extend(sources::files(repository, plugin)?);
+    pub fn create(sources: &Sources, root: &Path) -> Result<Self, Error> {
+        let mut files = sources.files().clone();
+        files.remove(WORKSPACE);
+        files.insert("Cargo.toml".to_owned(), workspace(sources)?);
+        if let Some(lock) = files.remove(LOCK) {
+            files.insert("Cargo.lock".to_owned(), lock);
         }
-        files.insert("Cargo.toml".to_owned(), workspace(repository, &plugins)?);
-        files.insert("Cargo.lock".to_owned(), read(&repository.root().join(LOCK))?);
         clear(root, root, &files.keys().map(String::as_str).collect())?;
         for (path, content) in &files {
             write(&root.join(path), content)?;
@@ -47,16 +45,15 @@ impl Stage {
 }
 
 /// The plugins' workspace as seen from one folder above.
-fn workspace(repository: &Repository, plugins: &[Plugin]) -> Result<Vec<u8>, Error> {
-    let path = repository.root().join(WORKSPACE);
-    let mut settings = read_toml(&path)?;
+fn workspace(sources: &Sources) -> Result<Vec<u8>, Error> {
+    let mut settings = sources.toml(WORKSPACE)?;
     let members =
-        plugins.iter().map(|plugin| format!("plugins/{}", plugin.name)).chain(["sdk-rust".to_owned()]);
+        sources.crates().into_iter().map(|name| format!("plugins/{name}")).chain(["sdk-rust".to_owned()]);
     match settings.get_mut("workspace") {
         Some(Value::Table(workspace)) => {
             workspace.insert("members".to_owned(), members.map(Value::String).collect::<Vec<_>>().into());
         }
-        _ => return Err(Error::invalid(path, "it is no workspace")),
+        _ => return Err(Error::invalid(WORKSPACE, "it is no workspace")),
     }
     Ok(settings.to_string().into_bytes())
 }

@@ -24,7 +24,10 @@ pub fn run(root: &Path, out: &mut dyn Write) -> Result<(), String> {
     for folder in GUESTS {
         let folder = root.join(folder);
         step(&folder, &["fmt", "--all", "--check"])?;
-        step(&folder, &["clippy", "--workspace", "--locked", "--target", GUEST_TARGET, "--", "-D", "warnings"])?;
+        step(
+            &folder,
+            &["clippy", "--workspace", "--locked", "--target", GUEST_TARGET, "--", "-D", "warnings"],
+        )?;
     }
     // The plugins' own logic runs natively, on a host of the SDK's for tests.
     step(&root.join("plugins"), &["test", "--workspace", "--locked"])?;

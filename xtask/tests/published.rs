@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "helpers of tests")]
 
 use xtask::repository::Repository;
+use xtask::sources::Sources;
 use xtask::{check, compile};
 
 /// Says why a test could not do its work, where nobody overlooks it.
@@ -13,7 +14,7 @@ fn not_done(why: &str) {
 
 /// Whether the published bytes can be built here.
 fn can_build(repository: &Repository) -> bool {
-    if !compile::has_target(repository) {
+    if !compile::can_build(repository) {
         not_done("the target wasm32-wasip2 is not installed, so the plugins were not built again");
         return false;
     }
@@ -28,16 +29,19 @@ fn can_build(repository: &Repository) -> bool {
 #[test]
 fn published_plugins_come_from_these_sources() {
     let repository = Repository::of_this_program();
-    let plugins = repository.plugins(&[]).unwrap();
+    let sources = Sources::read(&repository).unwrap();
+    let plugins = sources.plugins(&[]).unwrap();
     assert!(!plugins.is_empty());
-    check::sources(&repository, &plugins).unwrap();
+    check::sources(&repository, &sources, &plugins).unwrap();
 }
 
 #[test]
 fn published_plugins_build_to_the_same_bytes() {
     let repository = Repository::of_this_program();
     if can_build(&repository) {
-        check::rebuild(&repository, &repository.plugins(&[]).unwrap(), &repository.scratch()).unwrap();
+        let sources = Sources::read(&repository).unwrap();
+        let plugins = sources.plugins(&[]).unwrap();
+        check::rebuild(&repository, &sources, &plugins, &repository.scratch()).unwrap();
     }
 }
 
@@ -46,9 +50,10 @@ fn where_a_plugin_is_built_does_not_matter() {
     let repository = Repository::of_this_program();
     if can_build(&repository) {
         let elsewhere = tempfile::Builder::new().prefix("a folder of another length ").tempdir().unwrap();
-        let one = &repository.plugins(&[]).unwrap()[..1];
-        let here = compile::components(&repository, one, &repository.scratch()).unwrap();
-        let there = compile::components(&repository, one, elsewhere.path()).unwrap();
+        let sources = Sources::read(&repository).unwrap();
+        let one = &sources.plugins(&[]).unwrap()[..1];
+        let here = compile::components(&sources, one, &repository.scratch()).unwrap();
+        let there = compile::components(&sources, one, elsewhere.path()).unwrap();
         assert!(here == there, "`{}` differs between two folders", one[0].name);
     }
 }

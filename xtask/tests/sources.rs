@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use ss_registry::Digest;
+use xtask::Error;
 use xtask::repository::Repository;
+use xtask::sources::Sources;
 use xtask::stage::Stage;
-use xtask::{Error, sources};
 
 const WORKSPACE: &str = "[workspace]\nmembers = [\"one\", \"two\"]\n[profile.release]\nlto = \"fat\"\n";
 const LOCK: &str = r#"version = 4
@@ -62,7 +63,8 @@ fn put(root: &Path, path: &str, text: &str) {
 }
 
 fn digest(repository: &Repository) -> Digest {
-    sources::digest(repository, &repository.plugins(&["one".to_owned()]).unwrap()[0]).unwrap()
+    let sources = Sources::read(repository).unwrap();
+    sources.digest(&sources.plugins(&["one".to_owned()]).unwrap()[0]).unwrap()
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn a_stage_holds_the_sources_and_nothing_else() {
     put(folder.path(), "plugins/one/tests/it.rs", "");
     let stage = folder.path().join("stage");
     put(&stage, "plugins/gone/src/lib.rs", "");
-    Stage::create(&repository, &stage).unwrap();
+    Stage::create(&Sources::read(&repository).unwrap(), &stage).unwrap();
     assert!(stage.join("plugins/one/src/lib.rs").exists() && stage.join("wit/0.1.0/adapter.wit").exists());
     assert!(
         !stage.join("plugins/gone/src/lib.rs").exists() && !stage.join("plugins/one/tests/it.rs").exists()
@@ -124,18 +126,35 @@ fn a_stage_holds_the_sources_and_nothing_else() {
     // What did not change is not written again.
     let time = || fs::metadata(stage.join("sdk-rust/src/lib.rs")).unwrap().modified().unwrap();
     let before = time();
-    Stage::create(&repository, &stage).unwrap();
+    Stage::create(&Sources::read(&repository).unwrap(), &stage).unwrap();
     assert_eq!(time(), before);
 }
 
 #[test]
 fn unknown_plugins_and_foreign_manifests_are_errors() {
     let (folder, repository) = repository();
-    let Err(Error::UnknownPlugin { available, .. }) = repository.plugins(&["three".to_owned()]) else {
+    let sources = Sources::read(&repository).unwrap();
+    let Err(Error::UnknownPlugin { available, .. }) = sources.plugins(&["three".to_owned()]) else {
         panic!()
     };
     assert_eq!(available, ["one", "two"]);
     let other = fs::read_to_string(folder.path().join("plugins/two/plugin.toml")).unwrap();
     put(folder.path(), "plugins/one/plugin.toml", &other);
-    assert!(matches!(repository.plugins(&[]), Err(Error::Invalid { .. })));
+    let sources = Sources::read(&repository).unwrap();
+    assert!(matches!(sources.plugins(&[]), Err(Error::Invalid { .. })));
+}
+
+#[test]
+fn an_edit_after_the_sources_were_read_changes_neither_digest_nor_stage() {
+    let (folder, repository) = repository();
+    let sources = Sources::read(&repository).unwrap();
+    let plugin = &sources.plugins(&["one".to_owned()]).unwrap()[0];
+    let before = sources.digest(plugin).unwrap();
+    put(folder.path(), "plugins/one/src/lib.rs", "// edited while it is built");
+
+    assert_eq!(sources.digest(plugin).unwrap(), before);
+    let stage = folder.path().join("stage");
+    Stage::create(&sources, &stage).unwrap();
+    assert_eq!(fs::read_to_string(stage.join("plugins/one/src/lib.rs")).unwrap(), "// code");
+    assert_ne!(digest(&repository), before);
 }
