@@ -122,18 +122,17 @@ impl Template {
         })
     }
 
-    /// Puts the pieces together, asking `value` for each vault key.
+    /// Puts the pieces together, asking `value` for each vault key. A value is never looked at for templates of
+    /// its own.
     ///
     /// # Errors
-    /// The first error of `value`, with the key.
-    pub fn fill<E>(&self, mut value: impl FnMut(&str) -> Result<String, E>) -> Result<String, (String, E)> {
+    /// The first error of `value`.
+    pub fn fill<E>(&self, mut value: impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
         let mut filled = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(text) => filled.push_str(text),
-                Part::Vault { key, .. } => {
-                    filled.push_str(&value(key).map_err(|error| (key.clone(), error))?);
-                }
+                Part::Vault { key, .. } => filled.push_str(&value(key)?),
             }
         }
         Ok(filled)
@@ -143,9 +142,10 @@ impl Template {
 /// Fills the templates of a text, asking `value` for each vault key.
 ///
 /// # Errors
-/// [`FillError`]. A value is never looked at for templates of its own.
-pub fn fill<E>(text: &str, value: impl FnMut(&str) -> Result<String, E>) -> Result<String, FillError<E>> {
-    Template::parse(text)?.fill(value).map_err(|(key, source)| FillError::Value { key, source })
+/// [`FillError`].
+pub fn fill<E>(text: &str, mut value: impl FnMut(&str) -> Result<String, E>) -> Result<String, FillError<E>> {
+    Template::parse(text)?
+        .fill(|key| value(key).map_err(|source| FillError::Value { key: key.to_owned(), source }))
 }
 
 fn push_literal(parts: &mut Vec<Part>, text: &str) {
@@ -264,10 +264,7 @@ mod tests {
 
     #[test]
     fn leaves_other_syntaxes_alone() {
-        for text in ["${HOME} {$NAME} {a} } }} { {", "", "{$A{x", "$${{"] {
-            if text.contains("{{") {
-                continue;
-            }
+        for text in ["${HOME} {$NAME} {a} } }} { {", "", "{$A{x", "%{x}"] {
             assert_eq!(filled(text), text);
         }
         assert_eq!(filled("docker ps --format '{{ '{{' }}.ID}}'"), "docker ps --format '{{.ID}}'");

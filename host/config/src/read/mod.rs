@@ -1,7 +1,7 @@
 //! Reading one YAML file into a tree of [`Node`]s.
 //!
-//! Two steps: [`syntax`] turns the parser's events into the file's shape, with aliases and tags as they are
-//! written; [`resolve`] gives the values. The writer of `_state` needs the first step only.
+//! Two steps: `syntax` turns the parser's events into the file's shape, with aliases and tags as they are
+//! written; `resolve` gives the values. The writer of `_state` needs the first step only.
 //!
 //! The format is YAML 1.2 with the core schema, less what surprises people or helps an attacker:
 //! * one document per file; no directives; no tags but YAML's own (`!!str` and so on);

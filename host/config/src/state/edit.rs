@@ -19,6 +19,13 @@ pub(super) struct Edit {
     indent: usize,
 }
 
+impl Edit {
+    /// An edit within lines.
+    pub(super) fn inline(range: Range<usize>, text: String) -> Self {
+        Self { range, text, lines: false, indent: 0 }
+    }
+}
+
 /// The edits for some changes, in the order of the text.
 ///
 /// # Errors
@@ -194,7 +201,7 @@ impl Planner<'_> {
             self.layout.block_state(&mut text, column(self.text, key.range.start()), state);
             key.range.start()..value_end(self.text, key, value)
         };
-        self.edits.push(Edit { range, text, lines: false, indent: 0 });
+        self.edits.push(Edit::inline(range, text));
     }
 
     /// Adds entries at the end of a map.
@@ -233,7 +240,7 @@ impl Planner<'_> {
             Some((key, value)) if value.is_absent() => self.after_colon(key),
             Some((_, value)) => value.range.end(),
         };
-        self.edits.push(Edit { range: at..at, text, lines: false, indent: 0 });
+        self.edits.push(Edit::inline(at..at, text));
     }
 
     /// Adds the first entries below a key that has no value yet.
@@ -296,26 +303,28 @@ impl Planner<'_> {
         let Shape::Map { entries, flow } = &parent.shape else { return };
         if *flow {
             let range = flow_removal(entries, key, value);
-            self.edits.push(Edit { range, text: String::new(), lines: false, indent: 0 });
+            self.edits.push(Edit::inline(range, String::new()));
             return;
         }
         let start = self.comment_above(line_start(self.text, key.range.start()));
         if entries.len() == 1 {
-            if self.text[parent_key.range.end()..start].trim() == ":"
-                && !parents[..parents.len() - 1].is_empty()
-            {
-                return self.remove_entry(parents);
+            let bare = self.text[parent_key.range.end()..start].trim() == ":";
+            match (bare, parents.len()) {
+                (true, 1) => {
+                    let lines =
+                        line_start(self.text, parent_key.range.start())..self.end_with_break(key, value);
+                    self.edits.push(Edit::inline(lines, String::new()));
+                    return;
+                }
+                (true, _) => return self.remove_entry(parents),
+                (false, _) => {
+                    let colon = self.after_colon(parent_key);
+                    self.edits.push(Edit::inline(colon..colon, " {}".to_owned()));
+                }
             }
-            if self.text[parent_key.range.end()..start].trim() == ":" {
-                let range = line_start(self.text, parent_key.range.start())..self.end_with_break(key, value);
-                self.edits.push(Edit { range, text: String::new(), lines: false, indent: 0 });
-                return;
-            }
-            let colon = self.after_colon(parent_key);
-            self.edits.push(Edit { range: colon..colon, text: " {}".to_owned(), lines: false, indent: 0 });
         }
         let range = start..self.end_with_break(key, value);
-        self.edits.push(Edit { range, text: String::new(), lines: false, indent: 0 });
+        self.edits.push(Edit::inline(range, String::new()));
     }
 
     fn end_with_break(&self, key: &Syntax<'_>, value: &Syntax<'_>) -> usize {

@@ -234,3 +234,77 @@ fn recorded(root: &Node, id: &str) -> Option<Value> {
     let state = service.get("provision").and_then(|provision| provision.get(STATE));
     state.or_else(|| service.get(STATE)).map(Node::to_json)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::syntax;
+    use crate::state::edit;
+
+    const BEFORE: &str = "services:\n  api:\n    type: x # why\n    provision:\n      plan: y\n      # managed by ss\n      _state: {a: 1}\n  db: {}\n";
+
+    /// The guard's answer to replacing `from` by `to`, when `{a: 2}` was to be set or the state removed.
+    fn verdict(from: &str, to: &str, set: bool) -> Result<(), String> {
+        let state = serde_json::json!({"a": 2});
+        let pending = Pending::from([("api", state.as_object().filter(|_| set))]);
+        let start = BEFORE.find(from).unwrap();
+        let edits = [Edit::inline(start..start + from.len(), to.to_owned())];
+        let after = edit::apply(BEFORE, &edits);
+        check_texts(&after, &edits, &pending)
+    }
+
+    fn check_texts(after: &str, edits: &[Edit], pending: &Pending<'_>) -> Result<(), String> {
+        let mut sources = Sources::default();
+        let source = sources.add("before", BEFORE);
+        let tree = syntax::parse(BEFORE, source).unwrap();
+        let root = read::parse(&sources, source, &mut Findings::default()).unwrap();
+        check(BEFORE, &tree, &root, after, edits, pending)
+    }
+
+    fn refused(result: Result<(), String>, reason: &str) {
+        let refusal = result.unwrap_err();
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+
+    #[test]
+    fn the_right_edits_pass() {
+        verdict("{a: 1}", "{a: 2}", true).unwrap();
+        verdict("_state: {a: 1}", "_state:\n        a: 2", true).unwrap();
+        verdict("      # managed by ss\n      _state: {a: 1}\n", "", false).unwrap();
+    }
+
+    #[test]
+    fn what_people_wrote_may_not_go() {
+        refused(verdict("# why", "# what", true), "remove more than the state");
+        refused(
+            verdict("plan: y\n      # managed by ss\n      _state: {a: 1}", "_state: {a: 2}", true),
+            "remove more",
+        );
+        refused(
+            verdict("      plan: y\n      # managed by ss\n      _state: {a: 1}\n", "", false),
+            "remove more",
+        );
+        refused(verdict("  db: {}\n", "", false), "remove more");
+    }
+
+    #[test]
+    fn nothing_else_may_be_said() {
+        refused(verdict("{a: 1}", "{a: 2}\n      plan2: z", true), "change what the file means");
+        refused(verdict("{a: 1}", "{a: 2}\n  new: {type: x}", true), "change what the file means");
+        refused(verdict("{a: 1}", "{a: 3}", true), "would not be read back");
+        refused(verdict("{a: 1}", "{a: \"2\"}", true), "would not be read back");
+        refused(verdict("{a: 1}", "{a: 1, b: ", true), "break the file");
+        refused(verdict("{a: 1}", "{a: 2}\n      plan: z", true), "break the file");
+        refused(verdict("{a: 1}", "", false), "would not be read back");
+    }
+
+    #[test]
+    fn bytes_may_not_change_behind_the_edits_back() {
+        let state = serde_json::json!({"a": 2});
+        let pending = Pending::from([("api", state.as_object())]);
+        let start = BEFORE.find("{a: 1}").unwrap();
+        let edits = [Edit::inline(start..start + 6, "{a: 2}".to_owned())];
+        let after = edit::apply(BEFORE, &edits).replace("# why", "# WHY");
+        refused(check_texts(&after, &edits, &pending), "change more than the state");
+    }
+}
