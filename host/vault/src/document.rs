@@ -1,6 +1,6 @@
 //! What stands inside an object: JSON whose texts are secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 
@@ -20,6 +20,9 @@ pub(crate) struct Secrets(pub(crate) BTreeMap<String, Secret>);
 pub(crate) struct ServiceDocument {
     /// What `provision` returned, and what a person set.
     pub(crate) credentials: Secrets,
+    /// Names of credentials that anyone may know, such as an address.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) public: BTreeSet<String>,
     /// What the host made for the plugin.
     pub(crate) generated: Secrets,
 }
@@ -118,7 +121,8 @@ mod tests {
         let secrets = Secrets(
             [("A", "x\"y\n€"), ("B", "")].map(|(name, value)| (name.into(), Secret::new(value))).into(),
         );
-        let document = ServiceDocument { credentials: secrets, generated: Secrets::default() };
+        let public = BTreeSet::from(["B".to_owned()]);
+        let document = ServiceDocument { credentials: secrets, public, generated: Secrets::default() };
         let plaintext = encode(&document).unwrap();
         assert_eq!(plaintext.len(), plaintext.capacity(), "written in one piece");
         assert_eq!(serde_json::from_slice::<ServiceDocument>(&plaintext).unwrap(), document);

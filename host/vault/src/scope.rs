@@ -30,10 +30,17 @@ pub struct Scope {
     id: ScopeId,
 }
 
+/// Who may know a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exposure {
+    Secret,
+    Public,
+}
+
 /// Changes that are written together, as one generation or not at all.
 #[derive(Debug, Default)]
 pub struct Changes {
-    credentials: BTreeMap<String, Vec<(String, Secret)>>,
+    credentials: BTreeMap<String, Vec<(String, Secret, Exposure)>>,
     states: BTreeMap<String, Option<Value>>,
     removed: Vec<String>,
 }
@@ -47,7 +54,16 @@ impl Changes {
     /// Sets credentials of a service; its others stay.
     #[must_use]
     pub fn credentials(mut self, service: &str, credentials: Vec<(String, Secret)>) -> Self {
-        self.credentials.entry(service.to_owned()).or_default().extend(credentials);
+        let secret = credentials.into_iter().map(|(name, value)| (name, value, Exposure::Secret));
+        self.credentials.entry(service.to_owned()).or_default().extend(secret);
+        self
+    }
+
+    /// Sets credentials of a service that anyone may know, such as an address; its others stay.
+    #[must_use]
+    pub fn public_credentials(mut self, service: &str, credentials: Vec<(String, Secret)>) -> Self {
+        let public = credentials.into_iter().map(|(name, value)| (name, value, Exposure::Public));
+        self.credentials.entry(service.to_owned()).or_default().extend(public);
         self
     }
 
@@ -92,6 +108,14 @@ impl Scope {
         Ok(self.document(service)?.credentials.0.remove(name))
     }
 
+    /// Whether anyone may know a credential of a service. One that is not there is secret.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn is_public(&self, service: &str, name: &str) -> Result<bool, VaultError> {
+        Ok(self.document(service)?.public.contains(name))
+    }
+
     /// All credentials of a service, by name.
     ///
     /// # Errors
@@ -119,7 +143,15 @@ impl Scope {
                 transaction.remove(&service_entry(&service));
             }
             for (service, credentials) in credentials {
-                change_service(transaction, &service, |document| document.credentials.0.extend(credentials))?;
+                change_service(transaction, &service, |document| {
+                    for (name, value, exposure) in credentials {
+                        match exposure {
+                            Exposure::Public => document.public.insert(name.clone()),
+                            Exposure::Secret => document.public.remove(&name),
+                        };
+                        document.credentials.0.insert(name, value);
+                    }
+                })?;
             }
             change_states(transaction, states)
         })

@@ -175,3 +175,16 @@ fn the_states_of_a_thousand_services_are_one_object() {
     scope.commit(Changes::new().state("service-7", json!(7))).unwrap();
     println!("open and read 1,000 states: {cold:?}; change one of them: {:?}", one.elapsed());
 }
+
+#[test]
+fn a_public_credential_is_known_as_one_until_it_is_set_as_a_secret() {
+    let home = tempfile::tempdir().unwrap();
+    let scope = open(home.path()).scope("shop", "prod");
+    let url = || vec![("URL".to_owned(), secret("https://shop.example"))];
+    scope.commit(Changes::new().public_credentials("api", url())).unwrap();
+    assert_eq!(scope.credential("api", "URL").unwrap(), Some(secret("https://shop.example")));
+    assert!(scope.is_public("api", "URL").unwrap());
+    assert!(!scope.is_public("api", "OTHER").unwrap());
+    scope.commit(Changes::new().credentials("api", url())).unwrap();
+    assert!(!scope.is_public("api", "URL").unwrap());
+}
