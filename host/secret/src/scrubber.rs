@@ -74,7 +74,11 @@ impl Scrubber {
 
     /// Whether the text holds a secret.
     pub fn leaks(&self, text: &str) -> bool {
-        self.needles.read().unwrap_or_else(PoisonError::into_inner).iter().any(|needle| text.contains(needle.as_str()))
+        self.needles
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .any(|needle| text.contains(needle.as_str()))
     }
 }
 
@@ -92,8 +96,10 @@ const FORM: &percent_encoding::AsciiSet =
 /// The parts of the secret's base64 that do not depend on its neighbours, when it stands at any offset
 /// inside a longer encoded text (such as `user:secret` of basic authentication).
 fn inner_base64(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
-    [1usize, 2].into_iter().filter_map(move |shift| {
-        let body = bytes.get(3 - shift..)?;
+    // Base64 takes three bytes at a time; at each offset another number of bytes belongs to a group that
+    // the neighbours share.
+    (0..3).filter_map(move |skip| {
+        let body = bytes.get(skip..)?;
         let whole = &body[..body.len() - body.len() % 3];
         (whole.len() >= MIN_LEN).then(|| STANDARD_NO_PAD.encode(whole))
     })

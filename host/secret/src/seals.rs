@@ -13,6 +13,8 @@ pub const TOKEN_PREFIX: &str = "sealed1_";
 const RANDOM_BYTES: usize = 20;
 /// Length of a token in bytes.
 const TOKEN_LEN: usize = TOKEN_PREFIX.len() + 2 * RANDOM_BYTES;
+/// From this length on, a search pays for its preparation.
+const LONG: usize = 256;
 
 /// The text of a sealed token. Safe to show: it means nothing outside its operation.
 pub type Token = String;
@@ -61,6 +63,25 @@ impl Seals {
     /// The secret behind exactly this token.
     pub fn get(&self, token: &str) -> Option<(Secret, Source)> {
         self.lock().get(token).cloned()
+    }
+
+    /// What `look` says of the source behind exactly this token. The secret itself is not touched.
+    pub fn with_source<T>(&self, token: &str, look: impl FnOnce(&Source) -> T) -> Option<T> {
+        self.lock().get(token).map(|(_, source)| look(source))
+    }
+
+    /// Whether the bytes hold the beginning of a token. A quick look, for requests without secrets; where
+    /// it says yes, [`tokens_in`](Self::tokens_in) says whether there is one.
+    pub fn may_hold_token(bytes: &[u8]) -> bool {
+        // Most headers and paths are shorter than a token; up to a few hundred bytes, comparing at each
+        // is faster than setting up a search.
+        if bytes.len() < TOKEN_LEN {
+            return false;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.len() > LONG => text.contains(TOKEN_PREFIX),
+            _ => bytes.windows(TOKEN_PREFIX.len()).any(|window| window == TOKEN_PREFIX.as_bytes()),
+        }
     }
 
     /// Every token in the text, in order, known or not.
@@ -148,6 +169,20 @@ mod tests {
             Err(Unresolved::NotPermitted(Source::Injected("db.URL".into())))
         );
         assert_eq!(Seals::new().resolve(&token, |_| true), Err(Unresolved::Unknown));
+    }
+
+    #[test]
+    fn a_quick_look_misses_no_token() {
+        let seals = Seals::new();
+        let token = seals.seal(Secret::new("x"), Source::Generated("a".into()));
+        for padding in [0, 1, 100, 1000] {
+            let text = format!("{}{token}", "é".repeat(padding));
+            assert!(Seals::may_hold_token(text.as_bytes()));
+            assert!(Seals::may_hold_token(&[&[0xff], text.as_bytes()].concat()));
+        }
+        assert!(!Seals::may_hold_token(&[b'a'; 1000]));
+        assert_eq!(seals.with_source(&token, Source::clone), Some(Source::Generated("a".into())));
+        assert_eq!(seals.with_source("sealed1_", Source::clone), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use http::Uri;
 use ss_authority::{Origin, Path, Scheme};
-use ss_secret::TOKEN_PREFIX;
+use ss_secret::Seals;
 
 use crate::denial::Refusal;
 
@@ -35,9 +35,9 @@ pub(super) fn read(uri: &Uri) -> Result<(Origin<'_>, Path<'_>), Refusal> {
 
 /// Which part of the URL has a sealed token.
 fn in_query_or_path(uri: &Uri) -> Option<&'static str> {
-    if uri.path().contains(TOKEN_PREFIX) {
+    if Seals::may_hold_token(uri.path().as_bytes()) {
         Some("the URL's path")
-    } else if uri.query().is_some_and(|query| query.contains(TOKEN_PREFIX)) {
+    } else if uri.query().is_some_and(|query| Seals::may_hold_token(query.as_bytes())) {
         Some("the URL's query")
     } else {
         None

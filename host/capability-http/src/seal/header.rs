@@ -1,11 +1,9 @@
 //! Tokens in headers, plain and inside the credentials of basic authentication.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use ss_secret::{Seals, TOKEN_PREFIX};
+use ss_secret::Seals;
 
 use crate::denial::Refusal;
 use crate::seal::{resolved, source_in};
@@ -14,7 +12,7 @@ use crate::seal::{resolved, source_in};
 pub(super) enum Sealed<'a> {
     Plain(&'a str),
     /// Decoded credentials of `Basic …`.
-    Basic(Cow<'a, str>),
+    Basic(String),
 }
 
 impl Sealed<'_> {
@@ -26,24 +24,17 @@ impl Sealed<'_> {
     }
 }
 
-/// The text of this header, if it holds tokens.
-pub(super) fn sealed_text<'a>(
-    name: &HeaderName,
-    value: &'a HeaderValue,
-) -> Result<Option<Sealed<'a>>, Refusal> {
-    let Ok(text) = value.to_str() else { return Ok(None) };
+/// The text of this header, if it may hold tokens.
+pub(super) fn sealed_text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Option<Sealed<'a>> {
+    let text = value.to_str().ok()?;
     if let Some(encoded) = basic_credentials(name, text)
         && let Some(credentials) =
             STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok())
-        && holds_token(&credentials)
+        && Seals::may_hold_token(credentials.as_bytes())
     {
-        return Ok(Some(Sealed::Basic(Cow::Owned(credentials))));
+        return Some(Sealed::Basic(credentials));
     }
-    Ok(holds_token(text).then_some(Sealed::Plain(text)))
-}
-
-fn holds_token(text: &str) -> bool {
-    text.contains(TOKEN_PREFIX) && Seals::tokens_in(text).next().is_some()
+    Seals::may_hold_token(text.as_bytes()).then_some(Sealed::Plain(text))
 }
 
 fn basic_credentials<'a>(name: &HeaderName, text: &'a str) -> Option<&'a str> {
@@ -60,7 +51,7 @@ pub(super) fn place(name: &HeaderName) -> String {
 pub(super) fn fill(seals: &Seals, headers: &HeaderMap) -> Result<HeaderMap, Refusal> {
     let mut filled = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        let value = match sealed_text(name, value)? {
+        let value = match sealed_text(name, value) {
             None => value.clone(),
             Some(sealed) => filled_value(seals, name, &sealed)?,
         };

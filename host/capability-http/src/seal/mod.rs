@@ -14,7 +14,7 @@ mod json;
 
 use http::{HeaderMap, Request};
 use hyper::body::Bytes;
-use ss_secret::{Seals, Source, TOKEN_PREFIX, Unresolved};
+use ss_secret::{Seals, Source, Unresolved};
 
 use crate::denial::Refusal;
 use crate::judge::{Verdict, is_json};
@@ -30,15 +30,19 @@ pub(crate) fn check(
     verdict: &mut Verdict<'_>,
 ) -> Result<(), Refusal> {
     for (name, value) in request.headers() {
-        let Some(sealed) = header::sealed_text(name, value)? else { continue };
+        let Some(sealed) = header::sealed_text(name, value) else { continue };
         verdict.sealed_headers = true;
         for token in Seals::tokens_in(sealed.text()) {
-            let place = header::place(name);
-            let (_, source) = known(seals, token, &place)?;
-            if !policy.header_may_carry(&source, &verdict.origin, name) {
+            let permit = |source: &Source| policy.header_may_carry(source, &verdict.origin, name);
+            if let Some(source) = not_permitted(seals, token, permit, || header::place(name))? {
                 let origin = verdict.origin.to_string();
                 let allow = allow_header(&source, &origin, name.as_str());
-                return Err(Refusal::SecretNotGranted { source_of: source, origin, place, allow });
+                return Err(Refusal::SecretNotGranted {
+                    source_of: source,
+                    origin,
+                    place: header::place(name),
+                    allow,
+                });
             }
         }
     }
@@ -51,7 +55,7 @@ fn check_body(
     request: &Request<Bytes>,
     verdict: &mut Verdict<'_>,
 ) -> Result<(), Refusal> {
-    if !has_token_prefix(request.body()) {
+    if !Seals::may_hold_token(request.body()) {
         return Ok(());
     }
     let text = std::str::from_utf8(request.body()).map_err(|_| Refusal::SealedBody("is not UTF-8"))?;
@@ -65,13 +69,17 @@ fn check_body(
     let line = (request.method().as_str(), &verdict.origin, &verdict.path);
     let strings = json::sealed_strings(text)?;
     for string in &strings {
-        let place = string.place();
         for token in Seals::tokens_in(string.text()) {
-            let (_, source) = known(seals, token, &place)?;
-            if !policy.body_may_carry(&source, line, string.steps()) {
+            let permit = |source: &Source| policy.body_may_carry(source, line, string.steps());
+            if let Some(source) = not_permitted(seals, token, permit, || string.place())? {
                 let origin = verdict.origin.to_string();
                 let allow = allow_body(&source, &origin, &string.dotted());
-                return Err(Refusal::SecretNotGranted { source_of: source, origin, place, allow });
+                return Err(Refusal::SecretNotGranted {
+                    source_of: source,
+                    origin,
+                    place: string.place(),
+                    allow,
+                });
             }
         }
     }
@@ -79,8 +87,16 @@ fn check_body(
     Ok(())
 }
 
-fn known(seals: &Seals, token: &str, place: &str) -> Result<(ss_secret::Secret, Source), Refusal> {
-    seals.get(token).ok_or_else(|| Refusal::UnknownToken { place: place.to_owned() })
+/// The source behind a token, if it is not permitted where the token stands.
+fn not_permitted(
+    seals: &Seals,
+    token: &str,
+    permit: impl FnOnce(&Source) -> bool,
+    place: impl FnOnce() -> String,
+) -> Result<Option<Source>, Refusal> {
+    seals
+        .with_source(token, |source| (!permit(source)).then(|| source.clone()))
+        .ok_or_else(|| Refusal::UnknownToken { place: place() })
 }
 
 /// Headers and body with the secrets in place. Everything was checked before.
@@ -114,16 +130,8 @@ fn resolved(seals: &Seals, text: &str, place: &str) -> Result<ss_secret::Secret,
 /// Where the first secret of a text came from, for messages.
 fn source_in(seals: &Seals, text: &str) -> Source {
     Seals::tokens_in(text)
-        .find_map(|token| seals.get(token))
-        .map_or_else(|| Source::Injected(String::new()), |(_, source)| source)
-}
-
-fn has_token_prefix(body: &[u8]) -> bool {
-    let prefix = TOKEN_PREFIX.as_bytes();
-    match std::str::from_utf8(body) {
-        Ok(text) => text.contains(TOKEN_PREFIX),
-        Err(_) => body.windows(prefix.len()).any(|window| window == prefix),
-    }
+        .find_map(|token| seals.with_source(token, Source::clone))
+        .unwrap_or_else(|| Source::Injected(String::new()))
 }
 
 fn allow_header(source: &Source, origin: &str, header: &str) -> Option<String> {
