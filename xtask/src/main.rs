@@ -1,12 +1,14 @@
 //! The command line of the release tool: `cargo xtask --help`.
 
+use std::env;
 use std::fs;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ss_registry::{Published, Timestamp};
-use xtask::publish::{Options, publish};
+use xtask::publish::{KEYS, Options, publish};
 use xtask::repository::Repository;
 use xtask::sources::Sources;
 use xtask::{Error, check, compile, suite};
@@ -74,7 +76,9 @@ fn run(task: Task, out: &mut impl io::Write) -> Result<(), Error> {
             Ok(())
         }
         Task::Publish { names, published, replace } => {
-            for release in publish(&repository, &names, &Options { published, replace })? {
+            let keys = env::var_os(KEYS).map(PathBuf::from);
+            let options = Options { keys, published, replace };
+            for release in publish(&repository, &names, &options)? {
                 let what = match release.outcome {
                     Published::Added => "published",
                     Published::Replaced => "replaced",

@@ -3,9 +3,8 @@
 //! The private key is read from the folder that the environment names, used, and dropped: it is never
 //! printed, copied or part of an error.
 
-use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ss_registry::{Draft, Line, OFFICIAL, PublicKey, Published, Publisher, SigningKey, Timestamp};
@@ -25,6 +24,8 @@ const PUBLIC: &str = "keys/official-publisher.pub";
 /// How to publish.
 #[derive(Debug)]
 pub struct Options {
+    /// The folder of the publisher's keys: what [`KEYS`] names.
+    pub keys: Option<PathBuf>,
     /// When; the time of the last commit if not given, so that the same commit gives the same files.
     pub published: Option<Timestamp>,
     /// Whether a release of the same version may be replaced.
@@ -50,7 +51,7 @@ pub fn publish(repository: &Repository, names: &[String], options: &Options) -> 
     let registry = repository.registry();
     let sources = Sources::read(repository)?;
     let plugins = sources.plugins(names)?;
-    let key = publisher_key(&registry)?;
+    let key = publisher_key(&registry, options.keys.as_deref())?;
     let published = options.published.clone().map_or_else(|| commit_time(repository), Ok)?;
     let components = compile::components(&sources, &plugins, &repository.scratch())?;
     let _only = hold(&repository.scratch().join("publish"))?;
@@ -68,12 +69,12 @@ pub fn publish(repository: &Repository, names: &[String], options: &Options) -> 
 }
 
 /// The publisher's key, if it is the one whose public half the registry ships.
-fn publisher_key(registry: &Path) -> Result<SigningKey, Error> {
+fn publisher_key(registry: &Path, folder: Option<&Path>) -> Result<SigningKey, Error> {
     let missing = |reason: String| Error::Key { file: SEED, reason };
     let folder = env::var_os(KEYS).ok_or_else(|| {
         missing(format!("set {KEYS} to the folder that holds it; building and checking need none"))
     })?;
-    let seed = fs::read_to_string(Path::new(&folder).join(SEED))
+    let seed = fs::read_to_string(folder.join(SEED))
         .map_err(|error| missing(format!("it cannot be read from the folder that {KEYS} names: {error}")))?;
     let key = SigningKey::from_seed_hex(&seed).map_err(|error| missing(error.to_string()))?;
     let path = registry.join(PUBLIC);

@@ -12,6 +12,11 @@ fn not_done(why: &str) {
     eprintln!("\n*** NOT CHECKED: {why} ***\n");
 }
 
+/// The value, or the error in words.
+fn done<T>(result: Result<T, xtask::Error>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// Whether the published bytes can be built here.
 fn can_build(repository: &Repository) -> bool {
     if !compile::can_build(repository) {
@@ -32,7 +37,7 @@ fn published_plugins_come_from_these_sources() {
     let sources = Sources::read(&repository).unwrap();
     let plugins = sources.plugins(&[]).unwrap();
     assert!(!plugins.is_empty());
-    check::sources(&repository, &sources, &plugins).unwrap();
+    done(check::sources(&repository, &sources, &plugins));
 }
 
 #[test]
@@ -41,7 +46,7 @@ fn published_plugins_build_to_the_same_bytes() {
     if can_build(&repository) {
         let sources = Sources::read(&repository).unwrap();
         let plugins = sources.plugins(&[]).unwrap();
-        check::rebuild(&repository, &sources, &plugins, &repository.scratch()).unwrap();
+        done(check::rebuild(&repository, &sources, &plugins, &repository.scratch()));
     }
 }
 
@@ -52,8 +57,8 @@ fn where_a_plugin_is_built_does_not_matter() {
         let elsewhere = tempfile::Builder::new().prefix("a folder of another length ").tempdir().unwrap();
         let sources = Sources::read(&repository).unwrap();
         let one = &sources.plugins(&[]).unwrap()[..1];
-        let here = compile::components(&sources, one, &repository.scratch()).unwrap();
-        let there = compile::components(&sources, one, elsewhere.path()).unwrap();
+        let here = done(compile::components(&sources, one, &repository.scratch()));
+        let there = done(compile::components(&sources, one, elsewhere.path()));
         assert!(here == there, "`{}` differs between two folders", one[0].name);
     }
 }
