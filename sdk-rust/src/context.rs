@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, Host, HostRef, Level, Metadata, State, Wait, rfc3339};
+use crate::{Failure, Host, HostRef, Level, Metadata, State, Wait, json, rfc3339};
 
 /// One operation: what it may know, and the host that it acts through.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl<'h> Context<'h> {
     /// What an interrupted `provision` saved last. None also if it cannot be read, which is logged.
     pub fn partial<T: DeserializeOwned>(&self) -> Option<T> {
         let partial = self.partial.as_deref()?;
-        serde_json::from_str(partial)
+        json::read(partial.as_bytes())
             .map_err(|error| self.warn(format!("ignoring partial state that cannot be read: {error}")))
             .ok()
     }
@@ -74,9 +74,9 @@ impl<'h> Context<'h> {
     ///
     /// Internal, if the journal cannot be written: then the operation must not go on.
     pub fn save_partial(&self, partial: &impl Serialize) -> Result<(), Failure> {
-        let json = serde_json::to_string(partial)
+        let json = serde_json::to_value(partial)
             .map_err(|error| Failure::internal(format!("partial state is not JSON: {error}")))?;
-        Host::save_partial_state(self.host, &json)
+        Host::save_partial_state(self.host, &json.to_string())
             .map_err(|error| Failure::internal(format!("partial state could not be kept: {error}")))
     }
 

@@ -83,6 +83,7 @@ mod context;
 mod digest;
 mod failure;
 mod host;
+mod json;
 mod model;
 mod provider;
 mod timestamp;

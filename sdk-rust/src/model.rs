@@ -116,7 +116,7 @@ impl State {
     ///
     /// Internal, if the metadata has another shape: state is kept in files that people edit.
     pub fn parse_metadata<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        T::deserialize(&self.metadata).map_err(|error| {
+        serde_json::from_value(Value::Object(self.metadata.clone())).map_err(|error| {
             Failure::internal(format!("the recorded state of `{}` cannot be read: {error}", self.resource_id))
                 .with_next_step("restore the `_state` block of the service, or remove it to provision anew")
         })
@@ -130,6 +130,20 @@ pub struct Credential {
     pub name: String,
     /// Its value; sealed tokens inside are resolved when it is stored.
     pub value: String,
+    /// Whether nobody else may know it.
+    pub sensitive: bool,
+}
+
+impl Credential {
+    /// A secret, such as a password or an address with one in it.
+    pub fn secret(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into(), sensitive: true }
+    }
+
+    /// A value that anyone may know, such as a plain address. It may stand in the state too.
+    pub fn public(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into(), sensitive: false }
+    }
 }
 
 /// What `provision` achieved.
@@ -151,8 +165,8 @@ impl Outcome {
 
     /// Adds a credential.
     #[must_use]
-    pub fn with_credential(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.credentials.push(Credential { name: name.into(), value: value.into() });
+    pub fn with_credential(mut self, credential: Credential) -> Self {
+        self.credentials.push(credential);
         self
     }
 }

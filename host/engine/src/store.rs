@@ -64,7 +64,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn credential(&self, service: &str, name: &str) -> Result<Option<Secret>, StoreError>;
+    fn credential(&self, service: &str, name: &str) -> Result<Option<Credential>, StoreError>;
 
     /// Writes the credentials of a service, all or none; returns once they are on disk.
     ///

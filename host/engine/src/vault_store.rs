@@ -93,16 +93,21 @@ impl Store for VaultStore {
         Ok(self.scope.commit(wanted)?)
     }
 
-    fn credential(&self, service: &str, name: &str) -> Result<Option<Secret>, StoreError> {
-        Ok(self.scope.credential(service, name)?)
+    fn credential(&self, service: &str, name: &str) -> Result<Option<Credential>, StoreError> {
+        let Some(value) = self.scope.credential(service, name)? else { return Ok(None) };
+        let sensitive = !self.scope.is_public(service, name)?;
+        Ok(Some(Credential { name: name.to_owned(), value, sensitive }))
     }
 
     fn put_credentials(&self, service: &str, credentials: &[Credential]) -> Result<(), StoreError> {
-        let pairs: Vec<(String, Secret)> = credentials
-            .iter()
-            .map(|credential| (credential.name.clone(), credential.value.clone()))
-            .collect();
-        Ok(self.scope.put_credentials(service, &pairs)?)
+        let (secret, public): (Vec<_>, Vec<_>) =
+            credentials.iter().partition(|credential| credential.sensitive);
+        let pairs = |some: Vec<&Credential>| -> Vec<(String, Secret)> {
+            some.into_iter().map(|credential| (credential.name.clone(), credential.value.clone())).collect()
+        };
+        let changes =
+            Changes::new().credentials(service, pairs(secret)).public_credentials(service, pairs(public));
+        Ok(self.scope.commit(changes)?)
     }
 
     fn lookup(&self, address: &str) -> Result<Lookup, StoreError> {

@@ -15,7 +15,7 @@ mod operation;
 pub use effects::{Effect, EffectId, EffectOutcome, Effects, Progress, RequestRecord};
 pub use failure::{Denial, Failure, FailureKind};
 pub use model::{
-    Action, Change, Credential, Description, Health, Identity, Metadata, Outcome, Plan, Service, Shape, State,
-    Variable, VaultKey,
+    Action, Change, Credential, Description, Health, Identity, Metadata, Outcome, Plan, Service, Shape,
+    State, Variable, VaultKey,
 };
 pub use operation::{Cancel, Context, Operation, Phase, Provider, Providers};

@@ -70,6 +70,8 @@ pub struct Credential {
     pub name: String,
     /// The value, every sealed token resolved.
     pub value: ss_secret::Secret,
+    /// Whether nobody else may know it. An address may be shown; a password may not.
+    pub sensitive: bool,
 }
 
 /// What `provision` achieved.

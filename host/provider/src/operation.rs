@@ -9,7 +9,9 @@ use std::task::{Poll, Waker};
 
 use async_trait::async_trait;
 
-use crate::{Change, Description, Effects, Failure, Health, Identity, Outcome, Plan, Progress, Service, State};
+use crate::{
+    Change, Description, Effects, Failure, Health, Identity, Outcome, Plan, Progress, Service, State,
+};
 
 /// What an operation may know beside the service itself.
 #[derive(Debug, Clone)]

@@ -163,8 +163,12 @@ impl Vetting<'_> {
                     !matches!(source, Source::VaultKey(_) | Source::Derived(_))
                 })
                 .map_err(|unresolved| Rejected::new(field, unresolved_problem(&unresolved)))?;
-            self.cleaner.scrubber().learn(&value);
-            credentials.push(Credential { name, value });
+            // What was sealed is secret, whatever the plugin makes of it.
+            let sensitive = credential.sensitive || Seals::tokens_in(&credential.value).next().is_some();
+            if sensitive {
+                self.cleaner.scrubber().learn(&value);
+            }
+            credentials.push(Credential { name, value, sensitive });
         }
         Ok(credentials)
     }
@@ -279,7 +283,10 @@ impl Vetting<'_> {
         }
         let vault_keys =
             raw.vault_keys.into_iter().map(|key| self.vault_key(key)).collect::<Result<_, _>>()?;
-        let shapes = raw.shapes.into_iter().map(|shape| Shape { kind: shape.kind, requires: shape.requires });
+        let shapes = raw.shapes.iter().map(|shape| Shape {
+            kind: self.cleaner.line(&shape.kind, MAX_NAME),
+            requires: self.cleaner.line(&shape.requires, MAX_NAME),
+        });
         Ok(Description {
             provider: raw.provider,
             summary: self.message(&raw.summary),

@@ -292,8 +292,7 @@ fn refusal(call: &Call<'_, '_>, response: &Response) -> Failure {
 }
 
 fn status_of(response: &Response) -> Option<String> {
-    let body: Value = response.parse().ok()?;
-    body.get("status")?.as_str().map(str::to_owned)
+    response.json().get("status")?.as_str().map(str::to_owned)
 }
 
 fn app_path(app: &str, rest: &str) -> Result<String, Failure> {

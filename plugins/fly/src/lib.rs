@@ -13,7 +13,8 @@ mod options;
 mod tests;
 
 use ss_sdk::{
-    Action, Change, Context, Description, Failure, Health, Outcome, Plan, Provider, Service, State, VaultKey,
+    Action, Change, Context, Credential, Description, Failure, Health, Outcome, Plan, Provider, Service,
+    State, VaultKey,
 };
 
 use api::Api;
@@ -74,9 +75,12 @@ impl Provider for Fly {
         let app = &deployment.app;
         let summary = format!("{app} {what} {} at {}", service.options.image, deployment.url());
         Ok(Outcome::new(deployment.state(Some(&machine)), summary)
-            .with_credential("APP_URL", deployment.url())
-            .with_credential("APP_HOST", format!("{app}.fly.dev"))
-            .with_credential("APP_INTERNAL_URL", format!("http://{app}.internal:{}", service.options.port)))
+            .with_credential(Credential::public("APP_URL", deployment.url()))
+            .with_credential(Credential::public("APP_HOST", format!("{app}.fly.dev")))
+            .with_credential(Credential::public(
+                "APP_INTERNAL_URL",
+                format!("http://{app}.internal:{}", service.options.port),
+            )))
     }
 
     fn status(context: &Context<'_>, state: &State) -> Result<Health, Failure> {

@@ -13,7 +13,8 @@ mod template;
 mod tests;
 
 use ss_sdk::{
-    Action, Change, Context, Description, Failure, Health, Outcome, Plan, Provider, Service, Shape, State,
+    Action, Change, Context, Credential, Description, Failure, Health, Outcome, Plan, Provider, Service,
+    Shape, State,
 };
 
 use definition::Definition;
@@ -73,7 +74,7 @@ impl Provider for LocalProcess {
         let mut outcome =
             Outcome::new(record.state(context), format!("{what} (pid {}{healthy})", record.pid));
         for (name, value) in &service.options.credentials {
-            outcome = outcome.with_credential(name, options::text(value));
+            outcome = outcome.with_credential(Credential::public(name, options::text(value)));
         }
         Ok(outcome)
     }

@@ -63,18 +63,33 @@ pub struct Endpoint {
     pub branch_id: String,
     #[serde(default, rename = "type")]
     pub kind: String,
-    #[serde(flatten)]
-    pub compute: Compute,
+    #[serde(default)]
+    pub autoscaling_limit_min_cu: Option<f64>,
+    #[serde(default)]
+    pub autoscaling_limit_max_cu: Option<f64>,
+    #[serde(default)]
+    pub suspend_timeout_seconds: Option<i64>,
+}
+
+impl Endpoint {
+    /// Its size and idling.
+    pub fn compute(&self) -> Compute {
+        Compute {
+            autoscaling_limit_min_cu: self.autoscaling_limit_min_cu,
+            autoscaling_limit_max_cu: self.autoscaling_limit_max_cu,
+            suspend_timeout_seconds: self.suspend_timeout_seconds,
+        }
+    }
 }
 
 /// Size and idling of a compute endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Compute {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling_limit_min_cu: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling_limit_max_cu: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub suspend_timeout_seconds: Option<i64>,
 }
 

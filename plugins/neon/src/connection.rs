@@ -57,17 +57,14 @@ impl Connection {
     pub fn credentials(&self) -> Vec<Credential> {
         let pooled_host = pooled(&self.host);
         let pooled_uri = self.uri.replacen(&format!("@{}", self.host), &format!("@{pooled_host}"), 1);
-        [
-            ("DATABASE_URL", &self.uri),
-            ("DATABASE_URL_POOLED", &pooled_uri),
-            ("PGHOST", &self.host),
-            ("PGDATABASE", &self.database),
-            ("PGUSER", &self.role),
-            ("PGPASSWORD", &self.password),
+        vec![
+            Credential::secret("DATABASE_URL", &self.uri),
+            Credential::secret("DATABASE_URL_POOLED", &pooled_uri),
+            Credential::public("PGHOST", &self.host),
+            Credential::public("PGDATABASE", &self.database),
+            Credential::public("PGUSER", &self.role),
+            Credential::secret("PGPASSWORD", &self.password),
         ]
-        .into_iter()
-        .map(|(name, value)| Credential { name: name.into(), value: value.clone() })
-        .collect()
     }
 }
 

@@ -59,7 +59,7 @@ impl Site<'_, '_> {
     pub fn changes(&self, project: &Project) -> Result<Vec<Change>, Failure> {
         let mut changes = self.project_changes(project);
         if let Some(endpoint) = self.configured_endpoint(project)? {
-            changes.extend(compute_changes(&endpoint.compute, &self.options.compute()));
+            changes.extend(compute_changes(&endpoint.compute(), &self.options.compute()));
         }
         if let Some(recorded) = self.recorded(project) {
             let names = [
@@ -87,7 +87,7 @@ impl Site<'_, '_> {
         }
         let compute = self.options.compute();
         let endpoint = self.configured_endpoint(&project)?;
-        let endpoint = endpoint.filter(|endpoint| !compute_changes(&endpoint.compute, &compute).is_empty());
+        let endpoint = endpoint.filter(|endpoint| !compute_changes(&endpoint.compute(), &compute).is_empty());
         let changes = self.project_changes(&project);
         if !changes.is_empty() || endpoint.is_some() {
             self.api.update_project(&project.id, &self.update(&changes, endpoint.is_some()))?;

@@ -1,11 +1,11 @@
 //! Between the types of the bindings and the types of this crate.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::bindings::starsystem::provisioner::types as wit;
 use crate::{
     Action, Change, Context, Credential, Description, Failure, FailureKind, Health, HostRef, Metadata,
-    Outcome, Plan, Service, Shape, State, Variable, VaultKey,
+    Outcome, Plan, Service, Shape, State, Variable, VaultKey, json,
 };
 
 pub(super) fn context(host: HostRef<'static>, context: wit::Context) -> Context<'static> {
@@ -23,7 +23,7 @@ pub(super) fn context(host: HostRef<'static>, context: wit::Context) -> Context<
 }
 
 pub(super) fn service(service: wit::Service) -> Result<Service<Value>, Failure> {
-    let options = serde_json::from_str(&service.options).map_err(|error| {
+    let options = json::value(service.options.as_bytes()).map_err(|error| {
         Failure::invalid_configuration(service.options_path.clone(), format!("options are not JSON: {error}"))
     })?;
     Ok(Service {
@@ -47,7 +47,10 @@ pub(super) fn variable_out(variable: &Variable) -> wit::Variable {
 
 /// Metadata that is no JSON object counts as empty: what needs a member of it says so.
 pub(super) fn state_in(state: wit::State) -> State {
-    let metadata: Metadata = serde_json::from_str(&state.metadata).unwrap_or_else(|_| Map::new());
+    let metadata = match json::value(state.metadata.as_bytes()) {
+        Ok(Value::Object(members)) => members,
+        _ => Metadata::new(),
+    };
     State {
         provider: state.provider,
         resource_id: state.resource_id,
@@ -125,7 +128,7 @@ pub(super) fn outcome(outcome: Outcome) -> wit::Outcome {
 }
 
 fn credential(credential: Credential) -> wit::Credential {
-    wit::Credential { name: credential.name, value: credential.value }
+    wit::Credential { name: credential.name, value: credential.value, sensitive: credential.sensitive }
 }
 
 pub(super) fn health(health: Health) -> wit::Health {

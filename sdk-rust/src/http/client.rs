@@ -1,8 +1,8 @@
 //! A client for JSON APIs that turns answers into values and refusals into typed failures.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -25,6 +25,8 @@ pub struct Client<'h> {
     provider: &'static str,
     base: String,
     headers: Vec<(String, String)>,
+    alternative: Option<(String, String)>,
+    alternative_works: Cell<bool>,
     blame: Option<String>,
 }
 
@@ -38,6 +40,8 @@ impl<'h> Client<'h> {
             provider,
             base: base.into(),
             headers: vec![("accept".into(), "application/json".into()), ("user-agent".into(), agent.into())],
+            alternative: None,
+            alternative_works: Cell::new(false),
             blame: None,
         }
     }
@@ -47,6 +51,14 @@ impl<'h> Client<'h> {
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// A second value of a header, tried once when the provider answers 401 and kept if that helps: for
+    /// providers whose keys come in two forms that a sealed token does not tell apart.
+    #[must_use]
+    pub fn with_alternative(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.alternative = Some((name.to_owned(), value.into()));
         self
     }
 
@@ -133,9 +145,8 @@ impl Call<'_, '_> {
 
     /// Sets the body.
     #[must_use]
-    pub fn json(mut self, body: &impl Serialize) -> Self {
-        // A value of the plugin's own types serialises; were it not so, the provider would say what it misses.
-        self.request.body = Some(serde_json::to_vec(body).unwrap_or_default());
+    pub fn json(mut self, body: &Value) -> Self {
+        self.request.body = Some(body.to_string().into_bytes());
         self.request.headers.push(("content-type".into(), "application/json".into()));
         self
     }
@@ -150,8 +161,7 @@ impl Call<'_, '_> {
     pub fn send(&self) -> Result<Response, Failure> {
         let mut attempt = 0;
         loop {
-            let response =
-                Host::send(self.client.host, &self.request).map_err(|error| self.no_answer(error))?;
+            let response = self.send_authorized().map_err(|error| self.no_answer(error))?;
             let pause = response.retry_after().unwrap_or(1 << attempt);
             let again = response.status == 429
                 && !self.request.method.is_safe()
@@ -162,6 +172,30 @@ impl Call<'_, '_> {
             }
             attempt += 1;
         }
+    }
+
+    /// A 401 changed nothing, so that the request may be sent with the other form of the key.
+    fn send_authorized(&self) -> Result<Response, TransportError> {
+        let client = self.client;
+        let Some((name, value)) = &client.alternative else {
+            return Host::send(client.host, &self.request);
+        };
+        let with_alternative = || {
+            let mut request = self.request.clone();
+            request.headers.retain(|(known, _)| known != name);
+            request.headers.push((name.clone(), value.clone()));
+            Host::send(client.host, &request)
+        };
+        if client.alternative_works.get() {
+            return with_alternative();
+        }
+        let response = Host::send(client.host, &self.request)?;
+        if response.status != 401 {
+            return Ok(response);
+        }
+        let second = with_alternative()?;
+        client.alternative_works.set(second.status != 401);
+        Ok(second)
     }
 
     /// Sends it and hands back the answer if it is a success.
@@ -270,7 +304,7 @@ impl Call<'_, '_> {
 
 /// What the provider says about a refusal, from the members that APIs use for it.
 fn explanation(response: &Response) -> Option<String> {
-    let body: Value = response.parse().ok()?;
+    let body = response.json();
     let error = body.get("error");
     let text = [body.get("message"), error, error.and_then(|error| error.get("message"))]
         .into_iter()
@@ -362,6 +396,20 @@ mod tests {
         let failure = client(&host).post("/w").success().expect_err("limited");
         assert_eq!(failure.kind, FailureKind::RateLimited(Some(3600)));
         assert_eq!(host.requests().len(), 1);
+    }
+
+    #[test]
+    fn the_other_form_of_a_key_is_tried_and_kept() {
+        let host = FakeHost::with_cloud(|request| {
+            let raw = request.header("authorization") == Some("FlyV1 x");
+            Ok(json(if raw { 200 } else { 401 }, &json!({})))
+        });
+        let client = client(&host).with_alternative("authorization", "FlyV1 x");
+        client.post("/w").success().expect("accepted");
+        client.get("/w").success().expect("accepted");
+        assert_eq!(host.requests().len(), 3);
+        let wrong = Client::new(&host, "Acme", "https://a.test").with_alternative("authorization", "no");
+        assert_eq!(wrong.get("/w").success().expect_err("refused").kind, FailureKind::Authentication);
     }
 
     #[test]

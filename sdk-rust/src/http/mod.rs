@@ -14,6 +14,8 @@ pub use paginate::{Page, pages};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::json;
+
 /// A request method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -71,7 +73,7 @@ impl Request {
 
     /// The body as JSON; null without one.
     pub fn json(&self) -> Value {
-        self.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or(Value::Null)
+        self.body.as_deref().and_then(|body| json::value(body).ok()).unwrap_or(Value::Null)
     }
 
     /// The path without origin and query.
@@ -120,7 +122,12 @@ impl Response {
     ///
     /// It is not JSON of this shape. The message quotes nothing of the body.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.body)
+        json::read(&self.body)
+    }
+
+    /// The body as JSON of whatever shape; null if it is none.
+    pub fn json(&self) -> Value {
+        json::value(&self.body).unwrap_or(Value::Null)
     }
 
     /// `Retry-After` in seconds; a date counts as none.

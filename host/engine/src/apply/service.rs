@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ss_provider::{Action, Credential, Failure, FailureKind, Outcome, State};
+use ss_provider::{Action, Failure, FailureKind, Outcome, State};
 use uuid::Uuid;
 
 use super::Interrupt;
@@ -138,8 +138,8 @@ impl Run {
 
     /// Refuses what may not be kept: a state of another provider, or one that holds a secret.
     fn check(&self, ready: &Ready, mut outcome: Outcome) -> Result<Outcome, Failure> {
-        for Credential { value, .. } in &outcome.credentials {
-            self.core.scrubber.learn(value);
+        for credential in outcome.credentials.iter().filter(|credential| credential.sensitive) {
+            self.core.scrubber.learn(&credential.value);
         }
         let provider = &ready.declared.provider;
         let wrong = |message: String| {

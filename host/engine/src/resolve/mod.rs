@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use ss_provider::{Description, Failure, FailureKind, Service, Variable};
+use ss_provider::{Credential, Description, Failure, FailureKind, Service, Variable};
 use ss_secret::{Scrubber, Seals, Secret, Source};
 
 pub use declared::Declared;
@@ -103,8 +103,14 @@ impl Resolver {
             }
         }
         for (name, source) in &declared.inject {
-            let secret = self.injected(declared, source, name, purpose)?;
-            variables.insert(name, self.seal(seals, secret, Source::Injected(format!("{source}.{name}"))));
+            let credential = self.injected(declared, source, name, purpose)?;
+            let place = Source::Injected(format!("{source}.{name}"));
+            let token = match credential {
+                // What anyone may know is sealed like the rest, but need not be hidden where it is shown.
+                Some(credential) if !credential.sensitive => seals.seal(credential.value, place),
+                known => self.seal(seals, known.map(|credential| credential.value), place),
+            };
+            variables.insert(name, token);
         }
         Ok(variables.into_iter().map(|(name, value)| Variable { name: name.clone(), value }).collect())
     }
@@ -116,7 +122,7 @@ impl Resolver {
         source: &str,
         name: &str,
         purpose: Purpose<'_>,
-    ) -> Result<Option<Secret>, Failure> {
+    ) -> Result<Option<Credential>, Failure> {
         // What the provider could only see sealed need not be decrypted to be planned or looked at.
         if purpose.may_wait_for(source) {
             return Ok(None);

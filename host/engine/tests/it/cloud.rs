@@ -238,7 +238,7 @@ impl Provider for Fake {
         Ok(Outcome {
             summary: format!("thing {}", state.resource_id),
             state,
-            credentials: vec![Credential { name: "URL".into(), value: url }],
+            credentials: vec![Credential { name: "URL".into(), value: url, sensitive: true }],
         })
     }
 

@@ -65,7 +65,7 @@ fn no_file_but_the_vault_ever_holds_one() {
             engine.apply(plan.clone(), world.watcher.clone(), ss_engine::Interrupt::default()).await.unwrap();
         assert_eq!(report.status, RunStatus::Completed, "{report:?}");
         assert_eq!(
-            store.credential("db", "URL").unwrap(),
+            store.credential("db", "URL").unwrap().map(|credential| credential.value),
             Some(Secret::new("cloudy://user:pass-of-db@host")),
             "the credential is in the vault"
         );

@@ -205,8 +205,9 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn credential(&self, service: &str, name: &str) -> Result<Option<Secret>, StoreError> {
-        Ok(self.credentials.lock().unwrap().get(&(service.into(), name.into())).cloned())
+    fn credential(&self, service: &str, name: &str) -> Result<Option<Credential>, StoreError> {
+        let known = self.credentials.lock().unwrap().get(&(service.into(), name.into())).cloned();
+        Ok(known.map(|value| Credential { name: name.into(), value, sensitive: true }))
     }
 
     fn put_credentials(&self, service: &str, credentials: &[Credential]) -> Result<(), StoreError> {

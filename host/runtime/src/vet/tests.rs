@@ -31,7 +31,11 @@ fn check_state(state: wit::State) -> Result<State, String> {
 fn outcome(credentials: &[(&str, &str)], seals: &Seals) -> Result<Outcome, String> {
     let credentials = credentials
         .iter()
-        .map(|(name, value)| wit::Credential { name: (*name).into(), value: (*value).into() })
+        .map(|(name, value)| wit::Credential {
+            name: (*name).into(),
+            value: (*value).into(),
+            sensitive: true,
+        })
         .collect();
     let outcome = wit::Outcome { state: state("{}"), credentials, summary: "done".into() };
     Vetting { provider: "neon", cleaner: &cleaner() }
@@ -98,6 +102,7 @@ fn credentials_are_resolved_and_learnt() {
         credentials: vec![wit::Credential {
             name: "DATABASE_URL".into(),
             value: format!("postgres://u:{password}@h"),
+            sensitive: false,
         }],
         summary: "url is postgres://u:p4ssw0rd!@h".into(),
     };
@@ -110,11 +115,31 @@ fn credentials_are_resolved_and_learnt() {
 fn a_credential_in_the_state_is_refused_although_it_is_new() {
     let raw = wit::Outcome {
         state: state(r#"{"url":"postgres://new-password@h"}"#),
-        credentials: vec![wit::Credential { name: "URL".into(), value: "postgres://new-password@h".into() }],
+        credentials: vec![wit::Credential {
+            name: "URL".into(),
+            value: "postgres://new-password@h".into(),
+            sensitive: true,
+        }],
         summary: String::new(),
     };
     let error = Vetting { provider: "neon", cleaner: &cleaner() }.outcome(raw, &Seals::new()).unwrap_err();
     assert_eq!(error.to_string(), "`state.metadata.url` holds a secret; only credentials may");
+}
+
+#[test]
+fn a_credential_that_anyone_may_know_may_stand_in_the_state() {
+    let raw = wit::Outcome {
+        state: state(r#"{"url":"https://app.example"}"#),
+        credentials: vec![wit::Credential {
+            name: "URL".into(),
+            value: "https://app.example".into(),
+            sensitive: false,
+        }],
+        summary: "see https://app.example".into(),
+    };
+    let outcome = Vetting { provider: "neon", cleaner: &cleaner() }.outcome(raw, &Seals::new()).unwrap();
+    assert!(!outcome.credentials[0].sensitive);
+    assert_eq!(outcome.summary, "see https://app.example");
 }
 
 #[test]

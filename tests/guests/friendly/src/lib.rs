@@ -60,6 +60,7 @@ impl Guest for Friendly {
             credentials.push(Credential {
                 name: "DATABASE_URL".into(),
                 value: format!("postgres://friendly:{password}@localhost/db"),
+                sensitive: true,
             });
         }
         println!("provisioned {}", service.id);

@@ -170,7 +170,7 @@ fn outcome(arguments: &Arguments) -> Outcome {
     let credentials = arguments
         .members("credentials")
         .into_iter()
-        .map(|(name, value)| Credential { name, value })
+        .map(|(name, value)| Credential { name, value, sensitive: true })
         .collect();
     Outcome { state, credentials, summary: arguments.text("summary") }
 }
