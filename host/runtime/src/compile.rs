@@ -11,7 +11,7 @@ use wasmtime::component::Component;
 
 use crate::contract::{Contract, Prepared};
 use crate::engine::Machine;
-use crate::error::{RuntimeError, Unfit};
+use crate::error::{RuntimeError, Unfit, with_causes};
 use crate::inspect::inspect;
 use crate::runtime::{Inner, Notice};
 use crate::source::ComponentSource;
@@ -99,10 +99,9 @@ impl Work {
         let component = Component::from_binary(&machine.engine, self.source.bytes())
             .map_err(|error| self.unfit(Unfit::Compile { reason: format!("{error:#}") }))?;
         if let Some(cache) = self.inner.cache()? {
-            let kept = component
-                .serialize()
-                .map_err(|error| format!("{error:#}"))
-                .and_then(|code| cache.store(&self.cache_name(machine), &code).map_err(|e| e.to_string()));
+            let kept = component.serialize().map_err(|error| format!("{error:#}")).and_then(|code| {
+                cache.store(&self.cache_name(machine), &code).map_err(|error| with_causes(&error))
+            });
             // It can be used without that, so a full disk is only worth a notice.
             if let Err(reason) = kept {
                 self.inner.notice(&Notice::NotCached { reason });

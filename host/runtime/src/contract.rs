@@ -103,3 +103,16 @@ forward! {
     find = call_find(context: wit::Context, service: wit::Service) -> Answer<Option<wit::State>>;
     destroy = call_destroy(context: wit::Context, state: wit::State) -> Answer<()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_registry_accepts_can_be_run() {
+        for version in ss_registry::known_contracts().split(", ") {
+            let contract = Contract::of_version(version);
+            assert_eq!(contract.map(Contract::version), Some(version));
+        }
+    }
+}

@@ -24,7 +24,6 @@ pub enum RuntimeError {
         /// Its name.
         plugin: String,
         /// Why.
-        #[source]
         reason: Unfit,
     },
     /// The grant is not one that could ever be enforced.
@@ -122,4 +121,15 @@ pub enum Unfit {
         /// The allowed time.
         limit: Duration,
     },
+}
+
+/// The error with what caused it, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
 }

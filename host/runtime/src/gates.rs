@@ -26,6 +26,8 @@ use crate::vet::Vetting;
 
 /// Denials that are kept for a failure's report.
 const MAX_DENIALS: usize = 20;
+/// Longest sentence of a denial.
+const MAX_DENIAL: usize = 2 << 10;
 /// Largest partial state.
 const MAX_PARTIAL: usize = 256 << 10;
 
@@ -188,7 +190,11 @@ impl Gates {
     /// Keeps a denial for the operation's failure and returns its sentence, for the guest.
     pub(crate) fn deny(&self, denial: Denial) -> String {
         let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
-        let denial = Denial { message: self.cleaner.hide(&denial.message), ..denial };
+        let denial = Denial {
+            message: self.cleaner.line(&denial.message, MAX_DENIAL),
+            allow: denial.allow.map(|line| self.cleaner.hide(&line)),
+            ..denial
+        };
         let message = denial.message.clone();
         if denials.len() < MAX_DENIALS && !denials.contains(&denial) {
             denials.push(denial);

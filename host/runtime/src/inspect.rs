@@ -160,6 +160,26 @@ mod tests {
     }
 
     #[test]
+    fn no_bytes_at_all_upset_it() {
+        // A component with an import section, a nested module and an export section, broken in every place.
+        let good = [
+            COMPONENT,
+            b"\x01\x08\0asm\x01\0\0\0",
+            b"\x0a\x13\x01\x00\x0dwasi:io/poll@0\x05\x00\x00",
+            b"\x0b\x07\x01\x00\x01a\x05\x00\x00",
+        ]
+        .concat();
+        for at in 0..good.len() {
+            let _ = read(&good[..at]);
+            for byte in 0..=255 {
+                let mut bad = good.clone();
+                bad[at] = byte;
+                let _ = read(&bad);
+            }
+        }
+    }
+
+    #[test]
     fn an_unknown_contract_says_which_ss_it_needs() {
         let error = contract(&interfaces(&[], &["starsystem:provisioner/adapter@9.1.0"])).unwrap_err();
         assert!(error.to_string().contains("needs ss 9.1.0 or later"), "{error}");

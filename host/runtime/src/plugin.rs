@@ -1,19 +1,19 @@
 //! A plugin as a [`Provider`]: each operation in a fresh store, each answer checked.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use ss_provider::{
-    Cancel, Change, Description, Failure, FailureKind, Health, Identity, Operation, Outcome, Phase, Plan,
-    Provider, Service, State,
+    Change, Description, Failure, FailureKind, Health, Identity, Operation, Outcome, Phase, Plan, Provider,
+    Service, State,
 };
 use tokio::sync::OnceCell;
 use wasmtime::Store;
 
 use crate::compile;
 use crate::contract::{Contract, Guest, Prepared, wit};
-use crate::error::RuntimeError;
+use crate::error::{RuntimeError, with_causes};
 use crate::gates::{Gates, Grant, Granted, HostServices};
 use crate::log::Log;
 use crate::run::{Answering, Call};
@@ -113,29 +113,34 @@ impl Plugin {
         let deadline = Instant::now() + limit;
         let gates =
             Arc::new(Gates::open(&self.grant, &self.services, self.name(), operation, phase, deadline));
-        let answer =
-            self.call(prepared, Some(gates.clone()), log, operation.cancel.clone(), limit, call).await;
+        let answer = Call {
+            inner: &self.inner,
+            plugin: self.name(),
+            prepared,
+            gates: Some(gates.clone()),
+            log,
+            cleaner: &self.cleaner,
+            cancel: operation.cancel.clone(),
+            limit,
+            deadline,
+        }
+        .make(call)
+        .await;
         let checked = answer.and_then(|answer| match answer {
             Ok(answer) => check(answer).map_err(Failure::from),
             Err(failure) => Err(self.vetting().failure(&failure)),
         });
-        checked.map_err(|mut failure| {
-            failure.denials = gates.denials();
-            failure
-        })
-    }
-
-    async fn call<T>(
-        &self,
-        prepared: &Prepared,
-        gates: Option<Arc<Gates>>,
-        log: Log,
-        cancel: Cancel,
-        limit: Duration,
-        call: impl for<'s> FnOnce(&'s Guest, &'s mut Store<Session>) -> Answering<'s, T>,
-    ) -> Result<T, Failure> {
-        let (inner, plugin, cleaner) = (&*self.inner, self.name(), &self.cleaner);
-        Call { inner, plugin, prepared, gates, log, cleaner, cancel, limit }.make(call).await
+        let denials = gates.denials();
+        match checked {
+            Ok(checked) => {
+                // The plugin got along without; a person may still want to know what it tried.
+                for denial in denials {
+                    operation.progress.log("warn", &denial.message);
+                }
+                Ok(checked)
+            }
+            Err(failure) => Err(Failure { denials, ..failure }),
+        }
     }
 }
 
@@ -152,12 +157,9 @@ impl Provider for Plugin {
     async fn can_provision(&self, service: &Service) -> Result<bool, Failure> {
         let prepared = self.prepared().await.map_err(|error| unusable(&error))?;
         let service = newest::service(service);
-        let log = Log::new(None, self.cleaner.clone(), self.inner.limits.log_bytes);
-        let limit = self.inner.limits.pure_call;
-        self.call(prepared, None, log, Cancel::default(), limit, move |guest, store| {
-            Box::pin(async move { guest.can_provision(store, &service).await })
-        })
-        .await
+        Call::pure(&self.inner, self.name(), prepared, &self.cleaner)
+            .make(move |guest, store| Box::pin(async move { guest.can_provision(store, &service).await }))
+            .await
     }
 
     async fn plan(&self, operation: &Operation) -> Result<Plan, Failure> {
@@ -231,7 +233,7 @@ impl Provider for Plugin {
 }
 
 fn unusable(error: &RuntimeError) -> Failure {
-    Failure::new(FailureKind::Internal, error.to_string())
+    Failure::new(FailureKind::Internal, with_causes(error))
 }
 
 /// Asks the component what it is. It gets no gates: it may do nothing but compute.
@@ -243,17 +245,7 @@ async fn describe(
 ) -> Result<Description, RuntimeError> {
     let undescribed =
         |reason: String| RuntimeError::Undescribed { plugin: source.identity().name.clone(), reason };
-    let call = Call {
-        inner,
-        plugin: vetting.provider,
-        prepared,
-        gates: None,
-        log: Log::new(None, vetting.cleaner.clone(), inner.limits.log_bytes),
-        cleaner: vetting.cleaner,
-        cancel: Cancel::default(),
-        limit: inner.limits.pure_call,
-    };
-    let raw = call
+    let raw = Call::pure(inner, vetting.provider, prepared, vetting.cleaner)
         .make(|guest, store| Box::pin(guest.describe(store)))
         .await
         .map_err(|failure| undescribed(failure.message))?;
@@ -279,9 +271,9 @@ fn keep_description(
     description: &Description,
 ) -> Result<(), RuntimeError> {
     let Some(cache) = inner.cache()? else { return Ok(()) };
-    let kept = serde_json::to_vec(description)
-        .map_err(|error| error.to_string())
-        .and_then(|content| cache.store(&description_name(source), &content).map_err(|e| e.to_string()));
+    let kept = serde_json::to_vec(description).map_err(|error| error.to_string()).and_then(|content| {
+        cache.store(&description_name(source), &content).map_err(|error| with_causes(&error))
+    });
     if let Err(reason) = kept {
         inner.notice(&Notice::NotCached { reason });
     }

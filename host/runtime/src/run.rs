@@ -12,7 +12,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::contract::{Guest, Prepared};
-use crate::error::RuntimeError;
+use crate::error::{RuntimeError, with_causes};
 use crate::gates::Gates;
 use crate::limits::Overrun;
 use crate::log::Log;
@@ -35,23 +35,49 @@ pub(crate) struct Call<'a> {
     pub(crate) log: Log,
     pub(crate) cleaner: &'a Cleaner,
     pub(crate) cancel: Cancel,
-    /// How long it may take altogether.
+    /// How long it may take altogether, for a person.
     pub(crate) limit: Duration,
+    /// When that is over.
+    pub(crate) deadline: Instant,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A call of a function that may do nothing but compute: it has no gates and no log.
+    pub(crate) fn pure(
+        inner: &'a Inner,
+        plugin: &'a str,
+        prepared: &'a Prepared,
+        cleaner: &'a Cleaner,
+    ) -> Self {
+        let limit = inner.limits.pure_call;
+        Self {
+            inner,
+            plugin,
+            prepared,
+            gates: None,
+            log: Log::new(None, cleaner.clone(), inner.limits.log_bytes),
+            cleaner,
+            cancel: Cancel::default(),
+            limit,
+            deadline: Instant::now() + limit,
+        }
+    }
+
     /// Makes the call in a fresh store.
     pub(crate) async fn make<T>(
         self,
         call: impl for<'s> FnOnce(&'s Guest, &'s mut Store<Session>) -> Answering<'s, T>,
     ) -> Result<T, Failure> {
+        if self.cancel.is_cancelled() {
+            return Err(Failure::new(FailureKind::Cancelled, "the operation was cancelled before it began"));
+        }
         let machine = self.inner.machine().map_err(|error| self.unusable(&error))?;
         let _running = machine
             .ticker
             .run()
             .map_err(|error| self.unusable(&RuntimeError::Engine { reason: error.to_string() }))?;
         let limits = &self.inner.limits;
-        let end = End { deadline: Instant::now() + self.limit, cancel: self.cancel.clone() };
+        let end = End { deadline: self.deadline, cancel: self.cancel.clone() };
         let session = Session::new(limits, machine.ticker.ticks(), self.gates.clone(), self.log.clone(), end);
         let mut store = session.into_store(&machine.engine, limits);
         let answer = async {
@@ -76,7 +102,7 @@ impl Call<'_> {
         tokio::pin!(answer);
         let grace = self.inner.limits.cancel_grace;
         let mut overrun = Overrun::Deadline { limit: self.limit };
-        let timer = tokio::time::sleep(self.limit);
+        let timer = tokio::time::sleep_until(self.deadline.into());
         tokio::pin!(timer);
         loop {
             tokio::select! {
@@ -95,7 +121,7 @@ impl Call<'_> {
     }
 
     fn unusable(&self, error: &RuntimeError) -> Failure {
-        Failure::new(FailureKind::Internal, self.cleaner.line(&error.to_string(), MAX_REPORT))
+        Failure::new(FailureKind::Internal, self.cleaner.line(&with_causes(error), MAX_REPORT))
     }
 
     /// Why the guest ended without an answer, for a person.

@@ -7,7 +7,7 @@ use ss_provider::Provider;
 
 use crate::cache::{Cache, CacheError};
 use crate::engine::Machine;
-use crate::error::RuntimeError;
+use crate::error::{RuntimeError, with_causes};
 use crate::gates::{Grant, HostServices};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
@@ -122,7 +122,7 @@ impl Inner {
             Ok(cache) => Some(cache),
             Err(error @ CacheError::NotPrivate { .. }) => return Err(error),
             Err(error @ CacheError::Unusable { .. }) => {
-                self.notice(&Notice::NotCached { reason: error.to_string() });
+                self.notice(&Notice::NotCached { reason: with_causes(&error) });
                 None
             }
         };

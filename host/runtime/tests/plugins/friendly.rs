@@ -1,7 +1,7 @@
 //! A plugin that behaves gets what it was granted.
 
 use serde_json::json;
-use ss_authority::{Authority, SecretsAuthority, VaultAuthority, VaultRead};
+use ss_authority::{Authority, SecretsAuthority};
 use ss_provider::{Action, Provider as _};
 
 use crate::guest_or_return;
@@ -9,15 +9,6 @@ use crate::support::{KEY, ORIGIN, World, http_authority};
 
 fn authority() -> Authority {
     Authority {
-        vault: VaultAuthority {
-            read: vec![VaultRead {
-                key: "providers:hostile/api_key".into(),
-                origins: vec![ORIGIN.into()],
-                headers: vec!["authorization".into()],
-                body: vec![],
-            }],
-            write: vec![],
-        },
         secrets: SecretsAuthority { generate: true, ..SecretsAuthority::default() },
         ..http_authority()
     }
