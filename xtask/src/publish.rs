@@ -71,7 +71,7 @@ pub fn publish(repository: &Repository, names: &[String], options: &Options) -> 
 /// The publisher's key, if it is the one whose public half the registry ships.
 fn publisher_key(registry: &Path, folder: Option<&Path>) -> Result<SigningKey, Error> {
     let missing = |reason: String| Error::Key { file: SEED, reason };
-    let folder = env::var_os(KEYS).ok_or_else(|| {
+    let folder = folder.ok_or_else(|| {
         missing(format!("set {KEYS} to the folder that holds it; building and checking need none"))
     })?;
     let seed = fs::read_to_string(folder.join(SEED))
