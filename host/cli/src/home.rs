@@ -10,8 +10,9 @@ use crate::error::CommandError;
 /// If neither `STARSYSTEM_HOME` nor `HOME` says where that is.
 pub fn home() -> Result<PathBuf, CommandError> {
     if let Some(home) = non_empty("STARSYSTEM_HOME") {
-        return std::path::absolute(&home)
-            .map_err(|error| CommandError::failed(format!("`STARSYSTEM_HOME` is not a usable path: {error}")));
+        return std::path::absolute(&home).map_err(|error| {
+            CommandError::failed(format!("`STARSYSTEM_HOME` is not a usable path: {error}"))
+        });
     }
     user_home().map(|home| home.join(".starsystem")).ok_or_else(|| {
         CommandError::failed("neither `STARSYSTEM_HOME` nor `HOME` is set")

@@ -54,7 +54,9 @@ fn hide_secrets_in_panics(scrubber: Arc<Scrubber>) {
         let mut err = std::io::stderr().lock();
         let _ = std::io::Write::write_fmt(
             &mut err,
-            format_args!("error: `ss` has a bug and had to stop: {text}\nhint: what was done so far is recorded; run the command again\n"),
+            format_args!(
+                "error: `ss` has a bug and had to stop: {text}\nhint: what was done so far is recorded; run the command again\n"
+            ),
         );
     }));
 }

@@ -11,7 +11,11 @@ use crate::home;
 use crate::ui::{Style, Ui};
 
 /// Runs the command.
-pub fn run(ui: &Ui, scrubber: &std::sync::Arc<ss_secret::Scrubber>, arguments: &args::Catalog) -> Result<(), CommandError> {
+pub fn run(
+    ui: &Ui,
+    scrubber: &std::sync::Arc<ss_secret::Scrubber>,
+    arguments: &args::Catalog,
+) -> Result<(), CommandError> {
     let host = Host::new(ui, home::home()?, std::sync::Arc::clone(scrubber), environment());
     let listings = tokio_runtime()?.block_on(host.listings(&Registry::official(), None))?;
     let Some(wanted) = &arguments.provider else {
@@ -48,7 +52,10 @@ fn print_keys(ui: &Ui, listing: &Listing) {
         let need = if key.required { "" } else { " (optional)" };
         ui.line(&format!("  {}{need}", set_command(&description.provider, key)));
         let variable = key.environment_variable.as_ref().map(|name| format!("or the variable {name}; "));
-        ui.line(&format!("    {}", ui.paint(Style::Dim, &format!("{}{}", variable.unwrap_or_default(), key.obtain))));
+        ui.line(&format!(
+            "    {}",
+            ui.paint(Style::Dim, &format!("{}{}", variable.unwrap_or_default(), key.obtain))
+        ));
     }
 }
 
@@ -81,8 +88,13 @@ fn print_full(ui: &Ui, listing: &Listing) {
 /// One line per option: name, type, whether it is required, what it means.
 fn print_options(ui: &Ui, schema: &Value, depth: usize) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     for (name, property) in properties {
         let kind = property.get("type").and_then(Value::as_str).unwrap_or("any");
         let need = if required.contains(&name.as_str()) { ", required" } else { "" };

@@ -19,7 +19,8 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Provision) -> Re
     tokio_runtime()?.block_on(async {
         let parallelism = usize::from(arguments.parallelism);
         let mut project =
-            Project::open(ui, scrubber, &arguments.system, "ss provision", parallelism, arguments.locked).await?;
+            Project::open(ui, scrubber, &arguments.system, "ss provision", parallelism, arguments.locked)
+                .await?;
         let selection = arguments.service.clone().map_or(Selection::All, Selection::Service);
         if arguments.status {
             return status(ui, &project, &selection).await;
@@ -61,7 +62,12 @@ async fn watch_ctrl_c(live: Arc<Live>, interrupt: Interrupt) {
     }
 }
 
-fn summarise(ui: &Ui, project: &Project, planned: &SystemPlan, report: &RunReport) -> Result<(), CommandError> {
+fn summarise(
+    ui: &Ui,
+    project: &Project,
+    planned: &SystemPlan,
+    report: &RunReport,
+) -> Result<(), CommandError> {
     let (mut created, mut updated, mut verified, mut failed, mut unfinished) = (0, 0, 0, 0, 0);
     for (service, entry) in report.services.iter().zip(&planned.entries) {
         let action = match &entry.decision {
@@ -91,7 +97,11 @@ fn summarise(ui: &Ui, project: &Project, planned: &SystemPlan, report: &RunRepor
     let option = environment_option(project);
     if failed + unfinished == 0 && report.uncommitted.is_none() {
         ui.line("");
-        ui.line(&format!("{} Provision complete: {} in {seconds:.1}s", ui.paint(Style::Good, "✓"), counts.join(", ")));
+        ui.line(&format!(
+            "{} Provision complete: {} in {seconds:.1}s",
+            ui.paint(Style::Good, "✓"),
+            counts.join(", ")
+        ));
         if created + updated + verified > 0 {
             ui.note(&format!("next: `ss provision --status{option}` checks health"));
         }
@@ -104,9 +114,16 @@ fn summarise(ui: &Ui, project: &Project, planned: &SystemPlan, report: &RunRepor
         counts.push(format!("{unfinished} not started"));
     }
     ui.line("");
-    ui.line(&format!("{} Provision incomplete: {} in {seconds:.1}s", ui.paint(Style::Bad, "✗"), counts.join(", ")));
+    ui.line(&format!(
+        "{} Provision incomplete: {} in {seconds:.1}s",
+        ui.paint(Style::Bad, "✗"),
+        counts.join(", ")
+    ));
     if let Some(failure) = &report.uncommitted {
-        ui.warn(&format!("the results are in the journal and not yet in vault and overlay: {}", failure.message));
+        ui.warn(&format!(
+            "the results are in the journal and not yet in vault and overlay: {}",
+            failure.message
+        ));
         failure::lines(failure).iter().for_each(|line| ui.note(&format!("  {line}")));
     }
     ui.note(&format!("next: fix what failed and run `ss provision{option}` again; it goes on from here"));
@@ -146,7 +163,8 @@ fn print_health(ui: &Ui, health: &SystemHealth) {
         ui.line("  nothing is provisioned yet");
     }
     for service in &health.services {
-        let glyph = if service.health.healthy { ui.paint(Style::Good, "✓") } else { ui.paint(Style::Bad, "✗") };
+        let glyph =
+            if service.health.healthy { ui.paint(Style::Good, "✓") } else { ui.paint(Style::Bad, "✗") };
         ui.line(&format!("  {glyph} {} {} {}", service.service, service.provider, service.health.message));
         if let Some(step) = &service.next_step {
             ui.line(&format!("      → {step}"));
@@ -175,14 +193,20 @@ impl Observer for Screen {
             Event::Step { service, message } => live.step(service, message),
             Event::Waiting { service, message } => live.waiting(service, message),
             Event::Log { service, level: "warn" | "error", message } => live.detail(service, message),
-            Event::Log { service, level, message } if self.verbose => live.detail(service, &format!("{level}: {message}")),
+            Event::Log { service, level, message } if self.verbose => {
+                live.detail(service, &format!("{level}: {message}"))
+            }
             Event::Log { .. } | Event::Health { .. } => {}
             Event::Done { service, summary, .. } => live.done(service, summary),
-            Event::Failed { service, failure, .. } => live.failed(service, &failure.message, &failure::lines(failure)),
+            Event::Failed { service, failure, .. } => {
+                live.failed(service, &failure.message, &failure::lines(failure))
+            }
             Event::Blocked { service, because } => {
                 live.note(&format!("− {service} not started: it needs {}", because.join(", ")));
             }
-            Event::Warning { service: Some(service), message } => live.note(&format!("warning: {service}: {message}")),
+            Event::Warning { service: Some(service), message } => {
+                live.note(&format!("warning: {service}: {message}"))
+            }
             Event::Warning { service: None, message } => live.note(&format!("warning: {message}")),
         }
     }

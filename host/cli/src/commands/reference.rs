@@ -15,9 +15,9 @@ pub fn completions(shell: clap_complete::Shell) -> Result<(), CommandError> {
 
 /// Writes a man page per command.
 pub fn man_pages(folder: &Path) -> Result<(), CommandError> {
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
-        .map_err(|error| CommandError::caused_by(format!("cannot write man pages to `{}`", folder.display()), &error))
+    std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder)).map_err(
+        |error| CommandError::caused_by(format!("cannot write man pages to `{}`", folder.display()), &error),
+    )
 }
 
 #[cfg(test)]

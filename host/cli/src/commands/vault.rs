@@ -69,10 +69,11 @@ impl Opened {
         let listings = tokio_runtime()?.block_on(host.listings(&Registry::official(), None))?;
         let descriptions = listings.iter().map(|listing| &listing.description);
         // Outside a project there are no services; a file with errors has none that can be trusted.
-        let system = place.filter(|place| place.file.exists()).and_then(|place| {
-            ss_config::load(&place.file, &place.env, MissingOverlay::Allowed).system
-        });
-        let services = system.iter().flat_map(|system| &system.services).map(|service| service.id.value.clone());
+        let system = place
+            .filter(|place| place.file.exists())
+            .and_then(|place| ss_config::load(&place.file, &place.env, MissingOverlay::Allowed).system);
+        let services =
+            system.iter().flat_map(|system| &system.services).map(|service| service.id.value.clone());
         let catalog = ss_engine::catalog(descriptions, services);
         let scope = system.map(|system| vault.scope(&system.project, &system.environment));
         Ok(Self { vault, catalog, scope })

@@ -62,7 +62,9 @@ impl<'a> Host<'a> {
                 Notice::Compiling { plugin } => {
                     terminal.note(&format!("compiling plugin `{plugin}` (the first time only)..."));
                 }
-                Notice::NotCached { reason } => terminal.warn(&format!("compiled plugins are not kept: {reason}")),
+                Notice::NotCached { reason } => {
+                    terminal.warn(&format!("compiled plugins are not kept: {reason}"))
+                }
             })),
             ..RuntimeConfig::default()
         });
@@ -70,10 +72,15 @@ impl<'a> Host<'a> {
     }
 
     /// Every plugin of the registry with its description, without any authority in use.
-    pub async fn listings(&self, registry: &Registry, workspace: Option<&Workspace>) -> Result<Vec<Listing>, CommandError> {
+    pub async fn listings(
+        &self,
+        registry: &Registry,
+        workspace: Option<&Workspace>,
+    ) -> Result<Vec<Listing>, CommandError> {
         let mut tasks = Vec::new();
         for name in registry.plugins().map_err(|error| CommandError::of(&error))? {
-            let pinned = workspace.and_then(|workspace| workspace.lock().get(&name)).map(|pin| pin.version.clone());
+            let pinned =
+                workspace.and_then(|workspace| workspace.lock().get(&name)).map(|pin| pin.version.clone());
             let plugin = match pinned {
                 Some(version) => registry.load(&name, &version),
                 None => registry.newest(&name).and_then(|version| registry.load(&name, &version)),
@@ -88,8 +95,9 @@ impl<'a> Host<'a> {
         }
         let mut listings = Vec::new();
         for task in tasks {
-            let (plugin, provider) =
-                task.await.map_err(|error| CommandError::caused_by("a plugin could not be described", &error))?;
+            let (plugin, provider) = task
+                .await
+                .map_err(|error| CommandError::caused_by("a plugin could not be described", &error))?;
             let provider = provider.map_err(|error| {
                 CommandError::caused_by(format!("plugin `{}` cannot be used", plugin.name()), &error)
             })?;
@@ -115,8 +123,10 @@ impl<'a> Host<'a> {
             let name = plugin.name().clone();
             let (source, grant) = if is_used(system, &description) {
                 if locked && workspace.lock().get(&name).is_none() {
-                    return Err(CommandError::failed(format!("`{name}` is not in `starsystem.lock`, and --locked forbids adding it"))
-                        .hint("run the command once without --locked, and commit `starsystem.lock`"));
+                    return Err(CommandError::failed(format!(
+                        "`{name}` is not in `starsystem.lock`, and --locked forbids adding it"
+                    ))
+                    .hint("run the command once without --locked, and commit `starsystem.lock`"));
                 }
                 let admitted = workspace.admit(registry, &name).map_err(not_admitted)?;
                 let endpoints = self.endpoints(workspace, system, &name)?;
@@ -133,15 +143,24 @@ impl<'a> Host<'a> {
     }
 
     /// Where the operator, or else the file, sends the plugin's requests.
-    fn endpoints(&self, workspace: &Workspace, system: &System, name: &PluginName) -> Result<Endpoints, CommandError> {
+    fn endpoints(
+        &self,
+        workspace: &Workspace,
+        system: &System,
+        name: &PluginName,
+    ) -> Result<Endpoints, CommandError> {
         let variable = Endpoints::variable(name.name());
         if let Some(text) = (self.environment)(&variable).filter(|text| !text.is_empty()) {
-            return Endpoints::parse(&text).map_err(|error| CommandError::caused_by(format!("`{variable}` is not usable"), &error));
+            return Endpoints::parse(&text)
+                .map_err(|error| CommandError::caused_by(format!("`{variable}` is not usable"), &error));
         }
         let configured = system.plugins.iter().find(|plugin| plugin.name.value == name.name());
-        let Some(text) = configured.and_then(|plugin| plugin.endpoint.as_ref()) else { return Ok(Endpoints::none()) };
-        let endpoints = Endpoints::parse(&text.value)
-            .map_err(|error| CommandError::caused_by(format!("`plugins.{}.endpoint` is not usable", name.name()), &error))?;
+        let Some(text) = configured.and_then(|plugin| plugin.endpoint.as_ref()) else {
+            return Ok(Endpoints::none());
+        };
+        let endpoints = Endpoints::parse(&text.value).map_err(|error| {
+            CommandError::caused_by(format!("`plugins.{}.endpoint` is not usable", name.name()), &error)
+        })?;
         if !endpoints.is_loopback() {
             workspace.check_endpoint(name, &text.value).map_err(not_admitted)?;
         }
@@ -160,8 +179,10 @@ impl<'a> Host<'a> {
             .flat_map(|listing| &listing.description.vault_keys)
             .filter_map(|key| key.environment_variable.clone())
             .collect();
-        let inherited = ss_capability_process::inherited_environment(|name| withheld.iter().any(|key| key == name));
-        let keyring = VaultKeyring { vault: vault.clone(), catalog: Arc::clone(&catalog), scope: scope.clone() };
+        let inherited =
+            ss_capability_process::inherited_environment(|name| withheld.iter().any(|key| key == name));
+        let keyring =
+            VaultKeyring { vault: vault.clone(), catalog: Arc::clone(&catalog), scope: scope.clone() };
         let services = HostServices {
             http: Client::new(),
             keyring: Arc::new(keyring),

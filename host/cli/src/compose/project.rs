@@ -34,7 +34,10 @@ pub struct Project {
 ///
 /// # Errors
 /// If anything is.
-pub fn load_system(ui: &Ui, arguments: &args::System) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
+pub fn load_system(
+    ui: &Ui,
+    arguments: &args::System,
+) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
     let name = arguments.env.as_deref().unwrap_or(LOCAL);
     let missing = if name == LOCAL { MissingOverlay::Allowed } else { MissingOverlay::Refused };
     let loaded = ss_config::load(&arguments.file, name, missing);
@@ -42,8 +45,11 @@ pub fn load_system(ui: &Ui, arguments: &args::System) -> Result<(Sources, System
         Some(system) => Ok((loaded.sources, system, loaded.diagnostics)),
         None => {
             diagnostics::print(ui, &loaded.sources, &loaded.diagnostics);
-            let findings: Vec<_> =
-                loaded.diagnostics.iter().map(|finding| diagnostics::to_json(&loaded.sources, finding)).collect();
+            let findings: Vec<_> = loaded
+                .diagnostics
+                .iter()
+                .map(|finding| diagnostics::to_json(&loaded.sources, finding))
+                .collect();
             ui.document(&serde_json::json!({ "valid": false, "findings": findings }));
             Err(CommandError::shown())
         }
@@ -97,7 +103,8 @@ impl Project {
         findings.sort_by_key(|finding| !finding.is_error());
         diagnostics::print(ui, &sources, &findings);
         if findings.iter().any(Diagnostic::is_error) {
-            let findings: Vec<_> = findings.iter().map(|finding| diagnostics::to_json(&sources, finding)).collect();
+            let findings: Vec<_> =
+                findings.iter().map(|finding| diagnostics::to_json(&sources, finding)).collect();
             ui.document(&serde_json::json!({ "valid": false, "findings": findings }));
             return Err(CommandError::shown());
         }

@@ -1,6 +1,9 @@
 //! Findings about the configuration, with the YAML underlined.
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report, ThemeCharacters, ThemeStyles};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
+    ThemeCharacters, ThemeStyles,
+};
 use serde_json::{Value, json};
 use ss_config::{Diagnostic, Severity, Sources};
 
@@ -59,11 +62,12 @@ pub fn to_json(sources: &Sources, finding: &Diagnostic) -> Value {
 
 fn to_report(sources: &Sources, finding: &Diagnostic) -> Report {
     let first = finding.source();
-    let labels = finding
-        .labels
-        .iter()
-        .filter(|label| Some(label.span.source) == first)
-        .map(|label| LabeledSpan::new_with_span(Some(label.text.clone()).filter(|text| !text.is_empty()), label.span.range()));
+    let labels = finding.labels.iter().filter(|label| Some(label.span.source) == first).map(|label| {
+        LabeledSpan::new_with_span(
+            Some(label.text.clone()).filter(|text| !text.is_empty()),
+            label.span.range(),
+        )
+    });
     let mut diagnostic = MietteDiagnostic::new(finding.message.clone())
         .with_severity(match finding.severity {
             Severity::Error => miette::Severity::Error,
