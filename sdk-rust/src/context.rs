@@ -28,6 +28,10 @@ pub struct Context<'h> {
     pub config_dir: Option<String>,
     /// The same for every attempt at the same change, different for every other. 32 hex digits.
     pub idempotency_key: String,
+    /// Changes when any input of the service changes, the values behind sealed tokens included, and stays the
+    /// same otherwise: keep it to see whether a secret was rotated, for tokens differ in every run. It tells
+    /// nothing about the values. 32 hex digits; none while an input is not known yet.
+    pub inputs_digest: Option<String>,
 }
 
 impl<'h> Context<'h> {
@@ -43,6 +47,7 @@ impl<'h> Context<'h> {
             partial: None,
             config_dir: None,
             idempotency_key: String::new(),
+            inputs_digest: None,
         }
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Secrets reach this plugin as tokens that differ in every run, and Fly may write what it is sent in
 //! another way. So the machine carries, in its metadata, a digest of the definition that it was made from
-//! (sealed values masked) and the idempotency key, which differs for every other set of inputs; the key is
-//! looked at only where there are secrets. What people change at Fly behind our back shows in the members
-//! that Fly gives back as they were sent.
+//! (sealed values masked) and the host's digest of all inputs, which differs when a secret was rotated and is
+//! looked at only where there are secrets. What people change at Fly behind our back shows in the members that
+//! Fly gives back as they were sent.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::options::{self, Options};
 pub const OWNER: &str = "starsystem_service";
 /// Digest of the definition.
 const DEFINITION: &str = "starsystem_definition";
-/// Idempotency key of the last change.
-const KEY: &str = "starsystem_key";
+/// Digest of all inputs, the values of secrets included.
+const INPUTS: &str = "starsystem_inputs";
 
 /// Name of the machine's health check.
 pub const CHECK: &str = "health";
@@ -40,7 +40,7 @@ pub struct Desired {
     env: BTreeMap<String, String>,
     config: Map<String, Value>,
     definition: String,
-    key: String,
+    inputs: Option<String>,
 }
 
 impl Desired {
@@ -58,9 +58,12 @@ impl Desired {
         config.insert("services".into(), json!([http_service(options)]));
         config.insert("checks".into(), json!({ CHECK: check(options) }));
         let definition = digest([sealed::mask(&json!(config).to_string()).as_str()]);
-        let key = context.idempotency_key.clone();
-        config.insert("metadata".into(), json!({OWNER: context.owner(), DEFINITION: definition, KEY: key}));
-        Self { env, config, definition, key }
+        let mut metadata = json!({OWNER: context.owner(), DEFINITION: definition});
+        if let Some(inputs) = &context.inputs_digest {
+            metadata[INPUTS] = json!(inputs);
+        }
+        config.insert("metadata".into(), metadata);
+        Self { env, config, definition, inputs: context.inputs_digest.clone() }
     }
 
     /// The configuration of a new machine.
@@ -91,7 +94,9 @@ impl Desired {
         if changes.is_empty() && machine.metadata(DEFINITION) != Some(self.definition.as_str()) {
             changes.push(Change::sensitive("config"));
         }
-        if changes.is_empty() && machine.metadata(KEY) != Some(self.key.as_str()) {
+        let rotated =
+            matches!((machine.metadata(INPUTS), &self.inputs), (Some(then), Some(now)) if then != now);
+        if changes.is_empty() && rotated {
             let secrets = self.env.iter().filter(|(_, value)| sealed::contains(value));
             changes.extend(secrets.map(|(name, _)| Change::sensitive(format!("env.{name}"))));
         }

@@ -1,13 +1,12 @@
 //! What a process is started from, and whether that changed.
 //!
 //! Secrets reach this plugin as tokens that differ in every run, so they are masked before anything is
-//! compared or kept. That a secret changed shows in the idempotency key, which differs for every other
-//! set of inputs; it is looked at only where there are secrets, because a restart for a changed
-//! `health_timeout` would surprise.
+//! compared or kept. That a secret changed shows in the host's digest of all inputs; it is looked at only where
+//! there are secrets, because a restart for a changed `health_timeout` would surprise.
 
 use std::collections::BTreeMap;
 
-use ss_sdk::{Change, Context, Failure, FileError, Service, digest, sealed};
+use ss_sdk::{Change, Context, Failure, FileError, ProcessHandle, Service, digest, sealed};
 
 use crate::options::{GenerateConfig, Options, text};
 use crate::record::Record;
@@ -68,9 +67,9 @@ impl Definition {
     /// The record of a process that was started from this definition.
     pub fn record(
         &self,
-        handle: ss_sdk::ProcessHandle,
+        handle: ProcessHandle,
         health_check: Option<String>,
-        change: &str,
+        inputs: Option<String>,
     ) -> Record {
         Record {
             pid: handle.pid,
@@ -79,7 +78,7 @@ impl Definition {
             command: sealed::mask(&self.command),
             env: self.env.clone(),
             config: self.config_digest(),
-            change: change.to_owned(),
+            inputs,
         }
     }
 
@@ -98,7 +97,9 @@ impl Definition {
         if self.config_digest() != record.config {
             changes.push(Change::sensitive("generate_config"));
         }
-        if changes.is_empty() && record.change != context.idempotency_key {
+        let rotated =
+            matches!((&record.inputs, &context.inputs_digest), (Some(then), Some(now)) if then != now);
+        if changes.is_empty() && rotated {
             changes.extend(self.sealed.iter().copied().map(Change::sensitive));
         }
         changes

@@ -59,7 +59,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
     fn refreshed(&self, record: Record) -> Record {
         Record {
             health_check: self.service.options.health_check.clone(),
-            change: self.context.idempotency_key.clone(),
+            inputs: self.context.inputs_digest.clone().or(record.inputs),
             ..record
         }
     }
@@ -89,7 +89,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
         let handle =
             self.context.processes().spawn_detached(&command).map_err(|error| self.not_started(error))?;
         let health_check = self.service.options.health_check.clone();
-        let record = self.definition.record(handle, health_check, &self.context.idempotency_key);
+        let record = self.definition.record(handle, health_check, self.context.inputs_digest.clone());
         self.context.save_partial(&record)?;
         self.context.step(format!("started (pid {})", record.pid));
         if record.health_check.is_none() {

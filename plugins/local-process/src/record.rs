@@ -24,9 +24,9 @@ pub struct Record {
     /// Digest of its configuration file, sealed values masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// The idempotency key under which it was started.
-    #[serde(default)]
-    pub change: String,
+    /// Digest of all inputs that it was started with, the values of secrets included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
 }
 
 impl Record {

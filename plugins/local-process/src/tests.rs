@@ -132,25 +132,30 @@ fn a_changed_definition_restarts() {
 }
 
 #[test]
-fn a_sealed_value_is_judged_by_the_idempotency_key() {
+fn a_sealed_value_is_judged_by_the_digest_of_the_inputs() {
     let host = FakeHost::new();
     host.put_file(TEMPLATE, "{{PORT}} {{ MAIL }}");
-    let state = provision(&host.context("app"), &with_config(&sealed_token(7))).state;
+    let first = Context { inputs_digest: Some("one".into()), ..host.context("app") };
+    let state = provision(&first, &with_config(&sealed_token(7))).state;
     assert_eq!(host.file(OUTPUT), Some(format!("2020 {}", sealed_token(7))));
     assert!(!format!("{state:?}").contains("sealed1_"));
-    let action = |key: &str, token: u64| {
-        let context = Context { idempotency_key: key.into(), ..next(&host, state.clone()) };
+    let action = |mark: Option<&str>, token: u64| {
+        // The idempotency key says nothing about it: it is another one for every change that is begun.
+        let key = format!("{token:032x}");
+        let context = next(&host, state.clone());
+        let context = Context { inputs_digest: mark.map(str::to_owned), idempotency_key: key, ..context };
         LocalProcess::plan(&context, &with_config(&sealed_token(token))).expect("a plan").action
     };
-    assert_eq!(action("00000000000000000000000000000001", 8), Action::Nothing);
-    assert_eq!(action("00000000000000000000000000000002", 8), Action::Update);
+    assert_eq!(action(Some("one"), 8), Action::Nothing);
+    assert_eq!(action(None, 9), Action::Nothing);
+    assert_eq!(action(Some("two"), 10), Action::Update);
 }
 
 #[test]
 fn a_changed_health_timeout_does_not_restart() {
     let host = FakeHost::new();
     let state = provision(&host.context("app"), &with_health_check()).state;
-    let context = Context { idempotency_key: "2".repeat(32), ..next(&host, state) };
+    let context = Context { inputs_digest: Some("2".repeat(32)), ..next(&host, state) };
     let outcome = provision(&context, &service(json!({"health_check": HEALTH, "health_timeout": 5})));
     assert_eq!(outcome.summary, "running (pid 9103, health ok)");
     assert_eq!(host.commands().len(), 1);

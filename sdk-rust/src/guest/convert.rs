@@ -18,6 +18,7 @@ pub(super) fn context(host: HostRef<'static>, context: wit::Context) -> Context<
         partial: context.partial,
         config_dir: context.config_dir,
         idempotency_key: context.idempotency_key,
+        inputs_digest: context.inputs_digest,
         ..Context::new(host)
     }
 }

@@ -84,6 +84,7 @@ impl<'c> FakeHost<'c> {
             api_key: Some(sealed_token(1)),
             config_dir: Some("/srv/my-app".into()),
             idempotency_key: "00000000000000000000000000000001".into(),
+            inputs_digest: Some("00000000000000000000000000000001".into()),
             ..Context::new(self)
         }
     }

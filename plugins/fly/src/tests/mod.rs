@@ -115,6 +115,7 @@ fn a_second_run_changes_nothing() {
     let context = next(&host, &state);
     // The token of the same secret is another one in every run.
     let service = service_with(json!({}), 8);
+    let context = Context { idempotency_key: "9".repeat(32), ..context };
     assert_eq!(Fly::plan(&context, &service).expect("a plan").action, Action::Nothing);
     assert_eq!(Fly::observe(&context, &service, &state), Ok(Vec::new()));
     assert_eq!(provision(&context, &service).state, state);
@@ -181,12 +182,18 @@ fn environment_changes_are_seen_and_never_shown() {
         fields(&context, &service_with(json!({"env": {"NODE_ENV": "production"}}), 7)),
         ["env.WORKERS"]
     );
-    // A changed secret shows in the idempotency key alone.
-    let rotated = Context { idempotency_key: "2".repeat(32), ..context };
-    assert_eq!(fields(&rotated, &walkthrough()), ["env.DATABASE_URL"]);
-    provision(&rotated, &walkthrough());
-    assert_eq!(host.unsafe_requests().len(), 1);
-    assert_eq!(Fly::plan(&rotated, &walkthrough()).expect("a plan").action, Action::Nothing);
+    // A changed secret shows in the digest of the inputs alone; the idempotency key is another one for every change.
+    let marked = |mark: &str, state: &State| Context {
+        inputs_digest: Some(mark.into()),
+        idempotency_key: "2".repeat(32),
+        ..next(&host, state)
+    };
+    provision(&marked("one", &state), &image("v2"));
+    assert_eq!(fields(&marked("one", &state), &image("v2")), [""; 0]);
+    assert_eq!(fields(&marked("two", &state), &image("v2")), ["env.DATABASE_URL"]);
+    provision(&marked("two", &state), &image("v2"));
+    assert_eq!(host.unsafe_requests().len(), 2);
+    assert_eq!(fields(&marked("two", &state), &image("v2")), [""; 0]);
 }
 
 #[test]
