@@ -239,6 +239,7 @@ impl Core {
             partial,
             config_dir: Some(self.config_dir.clone()),
             idempotency_key: idempotency_key(&self.project, &self.environment, declared, incarnation),
+            inputs_digest: resolved.inputs_digest.clone(),
         }
     }
 

@@ -72,6 +72,12 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn put_credentials(&self, service: &str, credentials: &[Credential]) -> Result<(), StoreError>;
 
+    /// The key of input digests over secrets; none if there is none yet and `make` is false.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn inputs_key(&self, make: bool) -> Result<Option<Secret>, StoreError>;
+
     /// What `{{ vault('address') }}` stands for.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The vault as the engine's store.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ss_provider::{Credential, Description, State, VaultKey};
 use ss_secret::Secret;
@@ -18,6 +18,21 @@ pub struct VaultStore {
     catalog: Catalog,
     scope: Scope,
     environment: Environment,
+    /// Once read.
+    inputs_key: OnceLock<Secret>,
+}
+
+/// Where the engine's own key is kept: no service can have this id.
+const KEY_OWNER: &str = "@engine";
+/// Name of the key of input digests.
+const INPUTS_KEY: &str = "inputs-key";
+
+/// 256 random bits, in hex because the vault keeps text.
+fn random_key() -> Secret {
+    let mut random = [0u8; 32];
+    #[expect(clippy::expect_used, reason = "without random numbers no secret can be kept")]
+    aws_lc_rs::rand::fill(&mut random).expect("the operating system gives random numbers");
+    Secret::new(hex::encode(random))
 }
 
 impl VaultStore {
@@ -30,7 +45,7 @@ impl VaultStore {
         variables: Environment,
     ) -> Self {
         let scope = vault.scope(project, environment);
-        Self { vault, catalog, scope, environment: variables }
+        Self { vault, catalog, scope, environment: variables, inputs_key: OnceLock::new() }
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -108,6 +123,18 @@ impl Store for VaultStore {
         let changes =
             Changes::new().credentials(service, pairs(secret)).public_credentials(service, pairs(public));
         Ok(self.scope.commit(changes)?)
+    }
+
+    fn inputs_key(&self, make: bool) -> Result<Option<Secret>, StoreError> {
+        if let Some(known) = self.inputs_key.get() {
+            return Ok(Some(known.clone()));
+        }
+        let key = if make {
+            Some(self.scope.generated(KEY_OWNER, INPUTS_KEY, random_key)?)
+        } else {
+            self.scope.generated_known(KEY_OWNER, INPUTS_KEY)?
+        };
+        Ok(key.map(|key| self.inputs_key.get_or_init(|| key).clone()))
     }
 
     fn lookup(&self, address: &str) -> Result<Lookup, StoreError> {

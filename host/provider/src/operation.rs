@@ -30,6 +30,8 @@ pub struct Context {
     pub config_dir: Option<PathBuf>,
     /// 32 hex digits: the same for every attempt at the same change.
     pub idempotency_key: String,
+    /// 32 hex digits that change when any input changes, secrets included; none while one is not known.
+    pub inputs_digest: Option<String>,
 }
 
 /// Whether an operation may change anything outside the sandbox.

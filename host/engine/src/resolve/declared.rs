@@ -52,6 +52,21 @@ impl Declared {
             (block, option) => format!("{block}.{option}"),
         }
     }
+
+    /// Whether a value of the vault stands in it.
+    pub fn reads_vault(&self) -> bool {
+        fn has_template(value: &Value) -> bool {
+            match value {
+                Value::String(text) => text.contains("{{"),
+                Value::Array(items) => items.iter().any(has_template),
+                Value::Object(fields) => fields.values().any(has_template),
+                _ => false,
+            }
+        }
+        !self.inject.is_empty()
+            || self.env.values().any(|text| text.contains("{{"))
+            || self.options.values().any(has_template)
+    }
 }
 
 /// SHA-256 in hex of a value's canonical JSON (RFC 8785): equal values have equal digests.

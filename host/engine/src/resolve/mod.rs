@@ -8,6 +8,7 @@
 mod declare;
 mod declared;
 mod fill;
+mod inputs;
 mod key;
 mod schema;
 mod sealing;
@@ -43,6 +44,8 @@ pub(crate) struct Resolved {
     pub seals: Arc<Seals>,
     /// Sealed token of the provider's primary key.
     pub api_key: Option<String>,
+    /// Changes with any input; none while one is not known.
+    pub inputs_digest: Option<String>,
 }
 
 /// Resolves the services of a system.
@@ -85,7 +88,8 @@ impl Resolver {
             options_path: declared.block.clone(),
             env: self.environment(declared, &seals, purpose)?,
         };
-        Ok(Resolved { service: Arc::new(service), seals: Arc::new(seals), api_key })
+        let inputs_digest = self.inputs_digest(declared, &service, &seals, purpose)?;
+        Ok(Resolved { service: Arc::new(service), seals: Arc::new(seals), api_key, inputs_digest })
     }
 
     /// The service's environment: its own, and what it takes from others, which wins.
@@ -123,12 +127,15 @@ impl Resolver {
         name: &str,
         purpose: Purpose<'_>,
     ) -> Result<Option<Credential>, Failure> {
-        // What the provider could only see sealed need not be decrypted to be planned or looked at.
-        if purpose.may_wait_for(source) {
+        // Whoever only looks has no use for it.
+        if matches!(purpose, Purpose::Look) {
             return Ok(None);
         }
         if let Some(known) = self.store.credential(source, name).map_err(unusable)? {
             return Ok(Some(known));
+        }
+        if purpose.may_wait_for(source) {
+            return Ok(None);
         }
         let kind = FailureKind::InvalidConfiguration { path: format!("inject_from.{source}") };
         Err(Failure::new(

@@ -219,6 +219,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn inputs_key(&self, _: bool) -> Result<Option<Secret>, StoreError> {
+        Ok(Some(Secret::new("the key of these tests")))
+    }
+
     fn lookup(&self, address: &str) -> Result<Lookup, StoreError> {
         let is_provider_key = address.starts_with("cloudy.");
         Ok(Lookup {

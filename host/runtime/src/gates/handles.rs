@@ -64,6 +64,7 @@ mod tests {
             partial: Some(r#"{"pid":9,"started":"c","other":{"pid":"no"}}"#.into()),
             config_dir: None,
             idempotency_key: String::new(),
+            inputs_digest: None,
         };
         let mut pids: Vec<u32> = known(&context).iter().map(|handle| handle.pid).collect();
         pids.sort_unstable();

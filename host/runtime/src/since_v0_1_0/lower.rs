@@ -41,5 +41,6 @@ pub(crate) fn context(operation: &host::Operation) -> types::Context {
         partial: context.partial.clone(),
         config_dir: context.config_dir.as_ref().map(|folder| folder.display().to_string()),
         idempotency_key: context.idempotency_key.clone(),
+        inputs_digest: context.inputs_digest.clone(),
     }
 }

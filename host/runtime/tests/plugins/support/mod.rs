@@ -109,6 +109,7 @@ impl World {
                 partial: None,
                 config_dir: Some(self.folder.path().to_owned()),
                 idempotency_key: "0".repeat(32),
+                inputs_digest: None,
             },
             service: Arc::new(Service {
                 id: "web".into(),
