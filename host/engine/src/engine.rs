@@ -32,6 +32,8 @@ pub struct EngineConfig {
     pub scrubber: Arc<Scrubber>,
     /// `STARSYSTEM_HOME` or `~/.starsystem`.
     pub home: PathBuf,
+    /// What `~` stands for in options that are paths.
+    pub user_home: Option<PathBuf>,
     /// Whether this machine has approved the files: only then their templates may read provider keys.
     pub approved: bool,
     /// The command for messages and journal, such as `ss provision`.
@@ -70,6 +72,7 @@ impl Engine {
             schemas: Schemas::default(),
             services: ids(&services),
             approved,
+            user_home: config.user_home,
         };
         let runs = RunsFolder::new(&home, &system.project, &system.dir, &system.environment);
         let core = Core {

@@ -5,7 +5,7 @@ mod project;
 mod vault;
 
 pub use plugins::{Host, Listing};
-pub use project::{Project, engine_error, load_system};
+pub use project::{Project, engine_error};
 pub use vault::open_vault;
 
 use std::sync::Arc;

@@ -91,6 +91,7 @@ impl Project {
             store: Arc::new(store),
             scrubber: Arc::clone(scrubber),
             home,
+            user_home: home::user_home(),
             approved: false,
             command: command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

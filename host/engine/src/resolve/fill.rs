@@ -1,13 +1,15 @@
 //! Fills templates: `{{ vault('…') }}` becomes the value, or a sealed token for it.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
+use std::path::Path;
 
 use serde_json::Value;
 use ss_config::template::{Part, Template};
 use ss_provider::{Description, Failure, FailureKind};
 use ss_secret::{Seals, Secret, Source};
 
-use super::sealing::{Step, is_sealed};
+use super::sealing::{Step, is_home_path, is_sealed};
 use super::{Declared, Purpose, Resolver, options_value, unusable};
 use crate::store::Found;
 
@@ -28,6 +30,9 @@ impl Resolver {
         purpose: Purpose<'_>,
     ) -> Result<(Value, HashSet<String>), Failure> {
         let mut options = options_value(declared);
+        if let Some(home) = &self.user_home {
+            expand_home_paths(&mut options, &description.options_schema, home);
+        }
         let mut unknown = HashSet::new();
         for_each_template(&mut options, &mut |text, path| {
             let pointer = pointer_of(path);
@@ -112,10 +117,10 @@ impl Resolver {
             return Err(wrong(
                 place,
                 format!(
-                    "`{place}` reads the provider key `{key}`, which a file may do only once this machine has approved it"
+                    "`{place}` reads the provider key `{key}`; a file may not hand a provider's key to anything else"
                 ),
             )
-            .with_next_step("read the file, then approve it with `ss plugin approve`"));
+            .with_next_step("store the value under a name of its own, such as with `ss vault set secrets.<NAME>`, and use that"));
         }
         let canonical = found.canonical;
         let (tried, fix) = match found.value {
@@ -158,13 +163,21 @@ fn for_each_template<E>(
     value: &mut Value,
     visit: &mut impl FnMut(&mut String, &[Step<'_>]) -> Result<(), E>,
 ) -> Result<(), E> {
+    for_each_text(value, &mut |text, path| if text.contains("{{") { visit(text, path) } else { Ok(()) })
+}
+
+/// Visits every text of the options with its path.
+fn for_each_text<E>(
+    value: &mut Value,
+    visit: &mut impl FnMut(&mut String, &[Step<'_>]) -> Result<(), E>,
+) -> Result<(), E> {
     fn walk<'v, E>(
         value: &'v mut Value,
         path: &mut Vec<Step<'v>>,
         visit: &mut impl FnMut(&mut String, &[Step<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
         match value {
-            Value::String(text) if text.contains("{{") => visit(text, path),
+            Value::String(text) => visit(text, path),
             Value::Array(items) => items.iter_mut().enumerate().try_for_each(|(index, item)| {
                 path.push(Step::Index(index));
                 walk(item, path, visit)?;
@@ -183,6 +196,16 @@ fn for_each_template<E>(
     walk(value, &mut Vec::new(), visit)
 }
 
+/// Replaces a leading `~` where the provider's schema says that a path stands there.
+fn expand_home_paths(options: &mut Value, schema: &Value, home: &Path) {
+    let Ok(()) = for_each_text(options, &mut |text, path| {
+        if text.starts_with('~') && is_home_path(schema, path) {
+            *text = ss_config::path::expand_home(text, home).to_string_lossy().into_owned();
+        }
+        Ok::<(), Infallible>(())
+    });
+}
+
 /// The JSON Pointer (RFC 6901) of a path.
 fn pointer_of(path: &[Step<'_>]) -> String {
     path.iter()
@@ -191,4 +214,17 @@ fn pointer_of(path: &[Step<'_>]) -> String {
             Step::Index(index) => format!("/{index}"),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_have_their_home_expanded() {
+        let schema = serde_json::json!({"properties": {"path": {"x-home-path": true}, "text": {}}});
+        let mut options = serde_json::json!({"path": "~/sites", "text": "~/sites"});
+        expand_home_paths(&mut options, &schema, Path::new("/home/me"));
+        assert_eq!(options, serde_json::json!({"path": "/home/me/sites", "text": "~/sites"}));
+    }
 }

@@ -14,6 +14,7 @@ mod schema;
 mod sealing;
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -57,6 +58,8 @@ pub(crate) struct Resolver {
     pub services: HashSet<String>,
     /// This machine has approved the file: its templates may read provider keys.
     pub approved: bool,
+    /// What `~` stands for.
+    pub user_home: Option<PathBuf>,
 }
 
 impl Resolver {

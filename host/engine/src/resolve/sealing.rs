@@ -1,6 +1,7 @@
-//! Which options receive secrets sealed: those that the provider's schema marks `"x-sealed": true`.
+//! What the provider's schema says of an option beside its type: `"x-sealed": true` where secrets go in
+//! sealed, `"x-home-path": true` where a leading `~` is the home folder.
 //!
-//! The schema is the plugin's word. A mark can only hide a value from the plugin, so wherever a keyword
+//! The schema is the plugin's word. `x-sealed` can only hide a value from the plugin, so wherever a keyword
 //! leaves open which subschema applies, a mark in any of them counts.
 
 use serde_json::Value;
@@ -17,36 +18,54 @@ pub(crate) enum Step<'a> {
 /// Subschemas visited for one value at most; a schema that refers to itself ends here.
 const MAX_VISITS: usize = 512;
 
-/// Whether the value at `path` is sealed: it, or anything around it, is marked.
+/// Whether the value at `path` is sealed: it, or anything around it, is marked. So is one whose schema
+/// nobody can follow.
 pub(crate) fn is_sealed(schema: &Value, path: &[Step<'_>]) -> bool {
-    let mut visits = 0;
-    marked(schema, schema, path, &mut visits)
+    Search { root: schema, mark: "x-sealed", visits: 0 }.finds(schema, path).unwrap_or(true)
 }
 
-fn marked(root: &Value, schema: &Value, path: &[Step<'_>], visits: &mut usize) -> bool {
-    *visits += 1;
-    // Out of patience with a schema that nobody can follow: hide the value.
-    if *visits > MAX_VISITS || schema.get("x-sealed") == Some(&Value::Bool(true)) {
-        return true;
-    }
-    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|r| local(root, r))
-        && !std::ptr::eq(target, schema)
-        && marked(root, target, path, visits)
-    {
-        return true;
-    }
-    let branches = ["allOf", "anyOf", "oneOf"]
-        .iter()
-        .filter_map(|keyword| schema.get(keyword).and_then(Value::as_array))
-        .flatten()
-        .chain(["if", "then", "else"].iter().filter_map(|keyword| schema.get(keyword)));
-    for branch in branches {
-        if marked(root, branch, path, visits) {
-            return true;
+/// Whether a leading `~` of the value at `path` is the home folder.
+pub(crate) fn is_home_path(schema: &Value, path: &[Step<'_>]) -> bool {
+    Search { root: schema, mark: "x-home-path", visits: 0 }.finds(schema, path).unwrap_or(false)
+}
+
+/// A search for a mark.
+struct Search<'s> {
+    root: &'s Value,
+    mark: &'static str,
+    visits: usize,
+}
+
+impl Search<'_> {
+    /// Whether the value at `path`, or anything around it, is marked; none if the schema goes in circles.
+    fn finds(&mut self, schema: &Value, path: &[Step<'_>]) -> Option<bool> {
+        self.visits += 1;
+        if self.visits > MAX_VISITS {
+            return None;
         }
+        if schema.get(self.mark) == Some(&Value::Bool(true)) {
+            return Some(true);
+        }
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(|r| local(self.root, r));
+        let branches = ["allOf", "anyOf", "oneOf"]
+            .iter()
+            .filter_map(|keyword| schema.get(keyword).and_then(Value::as_array))
+            .flatten()
+            .chain(["if", "then", "else"].iter().filter_map(|keyword| schema.get(keyword)))
+            .chain(target.filter(|target| !std::ptr::eq(*target, schema)));
+        for branch in branches {
+            if self.finds(branch, path)? {
+                return Some(true);
+            }
+        }
+        let Some((step, rest)) = path.split_first() else { return Some(false) };
+        for child in children(schema, *step) {
+            if self.finds(child, rest)? {
+                return Some(true);
+            }
+        }
+        Some(false)
     }
-    let Some((step, rest)) = path.split_first() else { return false };
-    children(schema, *step).into_iter().any(|child| marked(root, child, rest, visits))
 }
 
 /// The subschemas that may apply to the value one step further.
@@ -116,5 +135,13 @@ mod tests {
         let schema =
             json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"$ref": "#"}]}}});
         assert!(is_sealed(&schema, &[Key("x")]));
+        assert!(!is_home_path(&schema, &[Key("x")]));
+    }
+
+    #[test]
+    fn marks_are_told_apart() {
+        let schema = json!({"properties": {"secret": {"x-sealed": true}, "path": {"x-home-path": true}}});
+        assert!(is_home_path(&schema, &[Key("path")]) && !is_sealed(&schema, &[Key("path")]));
+        assert!(!is_home_path(&schema, &[Key("secret")]) && is_sealed(&schema, &[Key("secret")]));
     }
 }

@@ -159,7 +159,7 @@ fn a_template_reads_provider_keys_only_in_an_approved_file() {
         world.store.set("cloudy.api_key", KEY);
         let plan = world.plan().await;
         let (_, failure) = plan.problems().next().unwrap();
-        assert!(failure.message.contains("only once this machine has approved it"), "{failure}");
+        assert!(failure.message.contains("may not hand a provider's key to anything else"), "{failure}");
         world.up().await;
         assert!(world.cloud.began.lock().unwrap().is_empty());
 

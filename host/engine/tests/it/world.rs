@@ -93,6 +93,7 @@ impl World {
             store,
             scrubber: self.scrubber.clone(),
             home: self.home(),
+            user_home: Some("/home/me".into()),
             approved: self.approved,
             command: "ss provision".into(),
             version: "0.1.0".into(),
