@@ -10,10 +10,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use ss_authority::FilesAuthority;
-use ss_provider::{Denial, Effect, EffectOutcome, Effects, Phase, Service};
+use ss_provider::{Denial, Effect, Effects, Phase, Service, journalled};
 use ss_secret::{Seals, Source};
 
 /// Largest file that a plugin may read or write, in bytes.
@@ -132,22 +131,11 @@ impl FilesGate {
         if std::fs::read(&file).is_ok_and(|known| known == resolved.expose()) {
             return Ok(false);
         }
-        let begun = Instant::now();
-        let effect = self
-            .effects
-            .begin(&Effect::Write { path: file.display().to_string() })
-            .map_err(|error| unusable(&format!("the journal cannot be written: {error}")))?;
-        let written = make_folder(&file).and_then(|()| ss_durable::replace_private(&file, resolved.expose()));
-        self.effects.end(
-            effect,
-            &EffectOutcome {
-                status: None,
-                request_id: None,
-                error: written.as_ref().err().map(ToString::to_string),
-                duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            },
-        );
-        written?;
+        let effect = Effect::Write { path: file.display().to_string() };
+        journalled(&*self.effects, &effect, || {
+            make_folder(&file).and_then(|()| ss_durable::replace_private(&file, resolved.expose()))
+        })
+        .map_err(|error| unusable(&format!("the journal cannot be written: {error}")))??;
         Ok(true)
     }
 

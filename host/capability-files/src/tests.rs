@@ -4,37 +4,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 
 use serde_json::json;
-use ss_provider::{EffectId, RequestRecord};
+use ss_provider::testing::MemoryEffects;
 use ss_secret::Secret;
 
 use super::*;
 
-/// Remembers effects; `broken` refuses them, as a full disk would.
-#[derive(Default)]
-struct Recorder {
-    begun: Mutex<Vec<Effect>>,
-    broken: bool,
-}
-
-impl Effects for Recorder {
-    fn begin(&self, effect: &Effect) -> std::io::Result<EffectId> {
-        if self.broken {
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        self.begun.lock().unwrap().push(effect.clone());
-        Ok(1)
-    }
-    fn end(&self, _: EffectId, _: &EffectOutcome) {}
-    fn observe(&self, _: &RequestRecord, _: &EffectOutcome) {}
-    fn save_partial(&self, _: &str) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 struct Place {
     folder: tempfile::TempDir,
     seals: Arc<Seals>,
-    effects: Arc<Recorder>,
+    effects: Arc<MemoryEffects>,
     phase: Phase,
 }
 
@@ -99,7 +77,7 @@ fn reads_and_writes_what_the_service_names() {
     let written = place.path("home/deep/er/out");
     assert_eq!(std::fs::read_to_string(&written).unwrap(), "new");
     assert_eq!(std::fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(place.effects.begun.lock().unwrap().len(), 1, "one journalled write");
+    assert_eq!(place.effects.begun().len(), 1, "one journalled write");
 }
 
 #[test]
@@ -173,8 +151,8 @@ fn devices_pipes_folders_and_huge_files_are_refused() {
 
 #[test]
 fn without_a_journal_nothing_is_written() {
-    let mut place = Place::new();
-    place.effects = Arc::new(Recorder { broken: true, ..Recorder::default() });
+    let place = Place::new();
+    place.effects.fill();
     assert!(place.gate(config("in", "out")).write("out", "x").is_err());
     assert!(!place.path("out").exists());
 }

@@ -5,10 +5,10 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ss_authority::ProcessAuthority;
-use ss_provider::{Effect, EffectOutcome, Effects, Phase, Service};
+use ss_provider::{Effect, Effects, Phase, Service};
 use ss_secret::{Seals, Source};
 
 use crate::policy::{denied, judge, judge_probe, printable};
@@ -199,23 +199,8 @@ impl ProcessGate {
         effect: &Effect,
         act: impl FnOnce() -> Result<T, ProcessError>,
     ) -> Result<T, ProcessError> {
-        let begun = Instant::now();
-        let id = self
-            .config
-            .effects
-            .begin(effect)
-            .map_err(|error| ProcessError::failed(format!("the journal cannot be written: {error}")))?;
-        let result = act();
-        self.config.effects.end(
-            id,
-            &EffectOutcome {
-                status: None,
-                request_id: None,
-                error: result.as_ref().err().map(ToString::to_string),
-                duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            },
-        );
-        result
+        ss_provider::journalled(&*self.config.effects, effect, act)
+            .map_err(|error| ProcessError::failed(format!("the journal cannot be written: {error}")))?
     }
 }
 

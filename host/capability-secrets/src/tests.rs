@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use ss_provider::{EffectId, RequestRecord};
+use ss_provider::testing::MemoryEffects;
 
 use super::*;
 
@@ -26,22 +26,6 @@ impl Generator for Memory {
     }
 }
 
-#[derive(Default)]
-struct Recorder {
-    broken: bool,
-}
-
-impl Effects for Recorder {
-    fn begin(&self, _: &Effect) -> std::io::Result<EffectId> {
-        if self.broken { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(1) }
-    }
-    fn end(&self, _: EffectId, _: &EffectOutcome) {}
-    fn observe(&self, _: &RequestRecord, _: &EffectOutcome) {}
-    fn save_partial(&self, _: &str) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 const AWS: &str = "providers:aws/secret_access_key";
 
 fn gate() -> SecretsGate {
@@ -55,9 +39,16 @@ fn gate() -> SecretsGate {
         service: "db".into(),
         seals: Arc::default(),
         scrubber: Arc::default(),
-        effects: Arc::<Recorder>::default(),
+        effects: Arc::<MemoryEffects>::default(),
         phase: Phase::Mutating,
     }
+}
+
+/// A journal that takes nothing more, as on a full disk.
+fn full_journal() -> Arc<MemoryEffects> {
+    let effects = Arc::<MemoryEffects>::default();
+    effects.fill();
+    effects
 }
 
 fn is_denied<T>(result: Result<T, SecretsError>) -> bool {
@@ -157,7 +148,7 @@ fn without_a_journal_nothing_is_stored() {
     let memory = Arc::<Memory>::default();
     let broken = SecretsGate {
         generator: Arc::clone(&memory) as Arc<dyn Generator>,
-        effects: Arc::new(Recorder { broken: true }),
+        effects: full_journal(),
         ..gate()
     };
     assert!(broken.generate("password", 32, Alphabet::Alphanumeric).is_err());

@@ -5,10 +5,9 @@
 //! byte with the grant before the vault is asked at all. Calls block.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use ss_authority::VaultAuthority;
-use ss_provider::{Denial, Effect, EffectOutcome, Effects, Phase};
+use ss_provider::{Denial, Effect, Effects, Phase, journalled};
 use ss_secret::{Scrubber, Seals, Secret, Source, Token};
 
 /// Largest value that a plugin may write, in bytes.
@@ -104,22 +103,10 @@ impl VaultGate {
             .resolve(value, |source| matches!(source, Source::Generated(_)))
             .map_err(|_| unavailable("the value holds a sealed token that may not be stored".to_owned()))?;
         self.scrubber.learn(&secret);
-        let begun = Instant::now();
-        let effect = self
-            .effects
-            .begin(&Effect::VaultWrite { key })
-            .map_err(|error| unavailable(format!("the journal cannot be written: {error}")))?;
-        let stored = self.keyring.set_provider_key(provider, name, &secret);
-        self.effects.end(
-            effect,
-            &EffectOutcome {
-                status: None,
-                request_id: None,
-                error: stored.as_ref().err().cloned(),
-                duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            },
-        );
-        stored.map_err(unavailable)
+        let effect = Effect::VaultWrite { key };
+        journalled(&*self.effects, &effect, || self.keyring.set_provider_key(provider, name, &secret))
+            .map_err(|error| unavailable(format!("the journal cannot be written: {error}")))?
+            .map_err(unavailable)
     }
 }
 

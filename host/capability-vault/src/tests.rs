@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use ss_authority::VaultRead;
-use ss_provider::{EffectId, RequestRecord};
+use ss_provider::testing::MemoryEffects;
 
 use super::*;
 
@@ -30,21 +30,6 @@ impl Keyring for Memory {
     }
 }
 
-struct Recorder {
-    broken: bool,
-}
-
-impl Effects for Recorder {
-    fn begin(&self, _: &Effect) -> std::io::Result<EffectId> {
-        if self.broken { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(1) }
-    }
-    fn end(&self, _: EffectId, _: &EffectOutcome) {}
-    fn observe(&self, _: &RequestRecord, _: &EffectOutcome) {}
-    fn save_partial(&self, _: &str) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 fn gate(memory: &Arc<Memory>) -> VaultGate {
     memory.values.lock().unwrap().insert("providers:neon/api_key".into(), "neon-key".into());
     memory.values.lock().unwrap().insert("providers:fly/api_key".into(), "fly-key".into());
@@ -57,9 +42,16 @@ fn gate(memory: &Arc<Memory>) -> VaultGate {
         keyring: Arc::clone(memory) as Arc<dyn Keyring>,
         seals: Arc::default(),
         scrubber: Arc::default(),
-        effects: Arc::new(Recorder { broken: false }),
+        effects: Arc::<MemoryEffects>::default(),
         phase: Phase::Mutating,
     }
+}
+
+/// A journal that takes nothing more, as on a full disk.
+fn full_journal() -> Arc<MemoryEffects> {
+    let effects = Arc::<MemoryEffects>::default();
+    effects.fill();
+    effects
 }
 
 fn is_denied<T>(result: Result<T, VaultError>) -> bool {
@@ -149,7 +141,7 @@ fn a_secret_cannot_be_copied_to_another_name() {
 #[test]
 fn without_a_journal_nothing_is_written() {
     let memory = Arc::default();
-    let gate = VaultGate { effects: Arc::new(Recorder { broken: true }), ..gate(&memory) };
+    let gate = VaultGate { effects: full_journal(), ..gate(&memory) };
     assert!(gate.set_provider_key("neon", "api_key", "x").is_err());
     assert_eq!(memory.values.lock().unwrap()["providers:neon/api_key"], "neon-key");
 }

@@ -92,3 +92,27 @@ pub trait Progress: Send + Sync {
     /// A log line; `level` is `trace`, `debug`, `info`, `warn` or `error`.
     fn log(&self, level: &str, message: &str);
 }
+
+/// Does something that changes the outside, between its two records in the journal.
+///
+/// The inner result is what `act` returned.
+///
+/// # Errors
+/// If the first record cannot be written; nothing was done then.
+pub fn journalled<T, E: std::fmt::Display>(
+    effects: &dyn Effects,
+    effect: &Effect,
+    act: impl FnOnce() -> Result<T, E>,
+) -> std::io::Result<Result<T, E>> {
+    let id = effects.begin(effect)?;
+    let begun = std::time::Instant::now();
+    let answer = act();
+    let outcome = EffectOutcome {
+        status: None,
+        request_id: None,
+        error: answer.as_ref().err().map(ToString::to_string),
+        duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    effects.end(id, &outcome);
+    Ok(answer)
+}

@@ -11,8 +11,10 @@ mod effects;
 mod failure;
 mod model;
 mod operation;
+#[cfg(feature = "testing")]
+pub mod testing;
 
-pub use effects::{Effect, EffectId, EffectOutcome, Effects, Progress, RequestRecord};
+pub use effects::{Effect, EffectId, EffectOutcome, Effects, Progress, RequestRecord, journalled};
 pub use failure::{Denial, Failure, FailureKind};
 pub use model::{
     Action, Change, Credential, Description, Health, Identity, Metadata, Outcome, Plan, Service, Shape,

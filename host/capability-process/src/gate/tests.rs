@@ -1,36 +1,18 @@
 //! Allow, deny, and one test per way around the gate.
 
 use serde_json::json;
-use ss_provider::{EffectId, RequestRecord, Variable};
+use ss_provider::Variable;
+use ss_provider::testing::MemoryEffects;
 use ss_secret::Secret;
 
+use std::time::Instant;
+
 use super::*;
-
-#[derive(Default)]
-struct Recorder {
-    begun: Mutex<Vec<Effect>>,
-    broken: bool,
-}
-
-impl Effects for Recorder {
-    fn begin(&self, effect: &Effect) -> std::io::Result<EffectId> {
-        if self.broken {
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        self.begun.lock().unwrap().push(effect.clone());
-        Ok(1)
-    }
-    fn end(&self, _: EffectId, _: &EffectOutcome) {}
-    fn observe(&self, _: &RequestRecord, _: &EffectOutcome) {}
-    fn save_partial(&self, _: &str) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 struct Place {
     folder: tempfile::TempDir,
     seals: Arc<Seals>,
-    effects: Arc<Recorder>,
+    effects: Arc<MemoryEffects>,
 }
 
 impl Place {
@@ -74,7 +56,7 @@ impl Place {
     }
 
     fn begun(&self) -> usize {
-        self.effects.begun.lock().unwrap().len()
+        self.effects.begun().len()
     }
 }
 
@@ -289,8 +271,8 @@ fn only_the_named_address_can_be_probed() {
 
 #[test]
 fn without_a_journal_nothing_is_started() {
-    let mut place = Place::new();
-    place.effects = Arc::new(Recorder { broken: true, ..Recorder::default() });
+    let place = Place::new();
+    place.effects.fill();
     let line = "touch started";
     assert!(place.gate(line).run(&place.command(line), MINUTE).is_err());
     assert!(!place.folder.path().join("started").exists());
