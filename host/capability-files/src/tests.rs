@@ -1,11 +1,9 @@
 //! Allow, deny, and one test per way around the gate.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Mutex;
-
 use serde_json::json;
 use ss_provider::testing::MemoryEffects;
 use ss_secret::Secret;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
