@@ -28,18 +28,20 @@ pub struct Listing {
     pub description: Description,
 }
 
-/// The plugins that a command may call, by provider name.
+/// The plugins that a command may call: those that its system uses.
 pub struct Plugins {
-    providers: BTreeMap<String, Arc<dyn Provider>>,
+    used: BTreeMap<String, Arc<dyn Provider>>,
+    /// Of all plugins there are, so that a misspelt one finds the one that was meant.
+    names: Vec<String>,
 }
 
 impl Providers for Plugins {
     fn get(&self, name: &str) -> Option<Arc<dyn Provider>> {
-        self.providers.get(name).cloned()
+        self.used.get(name).cloned()
     }
 
     fn names(&self) -> Vec<String> {
-        self.providers.keys().cloned().collect()
+        self.names.clone()
     }
 }
 
@@ -106,8 +108,8 @@ impl<'a> Host<'a> {
         Ok(listings)
     }
 
-    /// The plugins that the system uses, each admitted by the lock and given what it is granted. The
-    /// others are there to be found by name, without authority.
+    /// The plugins that the system uses, each admitted by the lock and given what it is granted. Of the
+    /// others there are only the names: nobody granted them anything, so nothing can call them.
     pub async fn plugins(
         &self,
         registry: &Registry,
@@ -118,28 +120,30 @@ impl<'a> Host<'a> {
     ) -> Result<(Plugins, Arc<Catalog>), CommandError> {
         let listings = self.listings(registry, Some(workspace)).await?;
         let (catalog, services) = self.lent(system, vault, &listings);
-        let mut providers = BTreeMap::new();
+        let mut names: Vec<String> =
+            listings.iter().map(|listing| listing.plugin.name().name().to_owned()).collect();
+        names.sort();
+        let mut used = BTreeMap::new();
         for Listing { plugin, description } in listings {
+            if !is_used(system, &description) {
+                continue;
+            }
             let name = plugin.name().clone();
-            let (source, grant) = if is_used(system, &description) {
-                if locked && workspace.lock().get(&name).is_none() {
-                    return Err(CommandError::failed(format!(
-                        "`{name}` is not in `starsystem.lock`, and --locked forbids adding it"
-                    ))
-                    .hint("run the command once without --locked, and commit `starsystem.lock`"));
-                }
-                let admitted = workspace.admit(registry, &name).map_err(not_admitted)?;
-                let endpoints = self.endpoints(workspace, system, &name)?;
-                (admitted.plugin, grant(admitted.granted, endpoints))
-            } else {
-                (plugin, grant(Authority::default(), Endpoints::none()))
-            };
-            let provider = self.runtime.provider(source, grant, services.clone()).await.map_err(|error| {
-                CommandError::caused_by(format!("plugin `{name}` cannot be used"), &error)
-            })?;
-            providers.insert(name.name().to_owned(), provider);
+            if locked && workspace.lock().get(&name).is_none() {
+                return Err(CommandError::failed(format!(
+                    "`{name}` is not in `starsystem.lock`, and --locked forbids adding it"
+                ))
+                .hint("run the command once without --locked, and commit `starsystem.lock`"));
+            }
+            let admitted = workspace.admit(registry, &name).map_err(not_admitted)?;
+            let granted = grant(admitted.granted, self.endpoints(workspace, system, &name)?);
+            let provider =
+                self.runtime.provider(admitted.plugin, granted, services.clone()).await.map_err(|error| {
+                    CommandError::caused_by(format!("plugin `{name}` cannot be used"), &error)
+                })?;
+            used.insert(name.name().to_owned(), provider);
         }
-        Ok((Plugins { providers }, catalog))
+        Ok((Plugins { used, names }, catalog))
     }
 
     /// Where the operator, or else the file, sends the plugin's requests.
