@@ -1,0 +1,26 @@
+//! From the bytes of a `starsystem.yaml` to a checked system. Part of the plan's budget in a whole process.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
+
+use std::hint::black_box;
+use std::path::Path;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ss_benches::{SIZES, yaml};
+
+fn config(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("config");
+    group.sample_size(10);
+    for size in SIZES {
+        let yaml = yaml(size);
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_function(BenchmarkId::new("load", size), |bencher| {
+            let base = (Path::new("starsystem.yaml"), yaml.as_bytes());
+            bencher.iter(|| black_box(ss_config::load_bytes(base, None, "local").system.unwrap()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, config);
+criterion_main!(benches);
