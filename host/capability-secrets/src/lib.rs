@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use ss_authority::SecretsAuthority;
 use ss_provider::{Denial, Effect, EffectOutcome, Effects, Phase};
 use ss_secret::{Scrubber, Seals, Secret, Source, Token};
@@ -217,7 +217,7 @@ fn random_text(length: usize, alphabet: Alphabet) -> Secret {
     while text.len() < length {
         let mut random = [0u8; 64];
         #[expect(clippy::expect_used, reason = "without random numbers no secret can be made")]
-        rand::fill(&mut random).expect("the operating system gives random numbers");
+        getrandom::fill(&mut random).expect("the operating system gives random numbers");
         text.extend(
             random
                 .iter()

@@ -22,6 +22,9 @@ pub struct SystemHealth {
     pub environment: String,
     /// One per selected service that has been provisioned, in file order.
     pub services: Vec<ServiceHealth>,
+    /// The selected services that have a provider and have not been provisioned, in file order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// What a person should know and that stops nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -61,8 +64,10 @@ pub(crate) async fn status(
 ) -> Result<SystemHealth, EngineError> {
     let selected = core.select(selection)?;
     let known = Arc::new(core.known()?);
-    let provisioned: Vec<usize> =
-        selected.into_iter().filter(|&at| known.states.contains_key(&core.services[at].id)).collect();
+    let (provisioned, others): (Vec<usize>, Vec<usize>) =
+        selected.into_iter().partition(|&at| known.states.contains_key(&core.services[at].id));
+    let missing = others.into_iter().map(|at| &core.services[at]).filter(|service| !service.candidates.is_empty());
+    let missing = missing.map(|service| service.id.clone()).collect();
     let services: Vec<ServiceHealth> = stream::iter(provisioned)
         .map(|at| {
             let (core, known, cancel) = (core.clone(), known.clone(), cancel.clone());
@@ -85,6 +90,7 @@ pub(crate) async fn status(
         project: core.project.clone(),
         environment: core.environment.clone(),
         services,
+        missing,
         warnings: known.warnings.clone(),
     })
 }

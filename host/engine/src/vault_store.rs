@@ -31,7 +31,7 @@ const INPUTS_KEY: &str = "inputs-key";
 fn random_key() -> Secret {
     let mut random = [0u8; 32];
     #[expect(clippy::expect_used, reason = "without random numbers no secret can be kept")]
-    aws_lc_rs::rand::fill(&mut random).expect("the operating system gives random numbers");
+    getrandom::fill(&mut random).expect("the operating system gives random numbers");
     Secret::new(hex::encode(random))
 }
 

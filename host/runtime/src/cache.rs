@@ -18,7 +18,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use rustix::fs::{Mode, OFlags};
 
 const MAGIC: &[u8; 8] = b"ss-made1";
@@ -127,7 +127,7 @@ fn load_key(path: &Path) -> Result<hmac::Key, CacheError> {
     }
     let unusable = |source| CacheError::Unusable { path: path.to_owned(), source };
     let mut secret = [0u8; KEY_LEN];
-    rand::fill(&mut secret).map_err(|_| unusable(io::Error::other("no random numbers")))?;
+    getrandom::fill(&mut secret).map_err(|_| unusable(io::Error::other("no random numbers")))?;
     write(path, &secret)?;
     let file = open_no_follow(path)?.ok_or_else(|| unusable(io::ErrorKind::NotFound.into()))?;
     read_key(path, file)?.ok_or_else(|| unusable(io::ErrorKind::InvalidData.into()))

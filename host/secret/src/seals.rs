@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::rand;
-
 use crate::Secret;
 
 /// How every token begins; the rest is [`TOKEN_LEN`] - 8 hex digits.
@@ -54,7 +52,7 @@ impl Seals {
     pub fn seal(&self, secret: Secret, source: Source) -> Token {
         let mut random = [0u8; RANDOM_BYTES];
         #[expect(clippy::expect_used, reason = "without random numbers no secret can be kept")]
-        rand::fill(&mut random).expect("the operating system gives random numbers");
+        getrandom::fill(&mut random).expect("the operating system gives random numbers");
         let token = format!("{TOKEN_PREFIX}{}", hex::encode(random));
         self.lock().insert(token.clone(), (secret, source));
         token
