@@ -94,9 +94,7 @@ pub enum Unfit {
         import: String,
     },
     /// It imports a capability that it was not granted.
-    #[error(
-        "it imports `{capability}`, which it was not granted (`ss plugin approve` grants what it asks for)"
-    )]
+    #[error("it imports `{capability}`, which it was not granted")]
     NotGranted {
         /// The capability.
         capability: &'static str,

@@ -45,6 +45,29 @@ impl Cleaner {
         clean.trim().to_owned()
     }
 
+    /// As [`line`](Self::line), for text that may quote others: its line breaks stay, up to `lines` lines.
+    /// Who shows it must mark every line as part of it.
+    pub(crate) fn lines(&self, text: &str, max: usize, lines: usize) -> String {
+        if text.len() > MAX_INPUT {
+            return self.line(text, max);
+        }
+        // Hidden as a whole, because a secret may span lines.
+        let hidden = self.hide(text);
+        let mut left = max;
+        let mut clean = Vec::new();
+        for line in hidden.lines().take(lines) {
+            if left == 0 {
+                break;
+            }
+            let line = self.line(line, left);
+            left = left.saturating_sub(line.len());
+            if !line.is_empty() {
+                clean.push(line);
+            }
+        }
+        clean.join("\n")
+    }
+
     /// The text with every secret and every sealed token hidden.
     pub(crate) fn hide(&self, text: &str) -> String {
         let mut clean = self.0.scrub(text).into_owned();
@@ -91,6 +114,14 @@ mod tests {
             assert!(!line.contains("hunter"), "{line}");
         }
         assert_eq!(cleaner().line("größer", 4), "grö…");
+    }
+
+    #[test]
+    fn lines_stay_lines_and_nothing_else_stays() {
+        let text = "ended:\r\n\n\u{1b}[31mkey hunter2\nhunter2hunter2\nlast\nmore";
+        assert_eq!(cleaner().lines(text, 200, 5), "ended:\n[31mkey hunter2\n[secret]\nlast");
+        assert_eq!(cleaner().lines("12345\n67890", 7, 5), "12345\n67…");
+        assert!(cleaner().lines(&"x\n".repeat(40_000), 10, 3).contains("was dropped"));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::text::Cleaner;
 
 /// Longest summary, detail, message or step, in bytes; longer ones are cut.
 const MAX_MESSAGE: usize = 2 << 10;
+/// Most lines of a failure's message, which may quote the output of a program.
+const MAX_LINES: usize = 20;
 /// Longest name or identifier.
 const MAX_NAME: usize = 512;
 /// Largest metadata of a state, which stands in a YAML file that people read.
@@ -120,7 +122,7 @@ impl Vetting<'_> {
             wit::FailureKind::OutcomeUnknown => FailureKind::OutcomeUnknown,
             wit::FailureKind::Internal => FailureKind::Internal,
         };
-        let message = self.message(&failure.message);
+        let message = self.cleaner.lines(&failure.message, MAX_MESSAGE, MAX_LINES);
         let message = if message.is_empty() { "the plugin gave no reason".to_owned() } else { message };
         Failure {
             kind,
