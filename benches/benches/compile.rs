@@ -1,18 +1,17 @@
 //! The first use of each built-in plugin on a machine: compiled, kept, asked what it is. Budget: 200 ms each,
 //! all of them at the same time. And the second use in a new process, from the cache.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
-
 use std::path::Path;
 use std::sync::Arc;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion};
 use ss_benches::{built_in, runtime, services};
 use ss_capability_http::Endpoints;
 use ss_registry::VerifiedPlugin;
 use ss_runtime::{Grant, Runtime};
 
-fn compile(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn compile(criterion: &mut Criterion) {
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("compile");
     group.sample_size(10);
@@ -57,6 +56,3 @@ async fn prepare(runtime: Runtime, plugin: VerifiedPlugin) {
     };
     runtime.plugin(plugin, grant, services()).await.unwrap().prepare().await.unwrap();
 }
-
-criterion_group!(benches, compile);
-criterion_main!(benches);

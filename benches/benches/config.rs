@@ -1,14 +1,13 @@
 //! From the bytes of a `starsystem.yaml` to a checked system. Part of the plan's budget in a whole process.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
-
 use std::hint::black_box;
 use std::path::Path;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use ss_benches::{SIZES, yaml};
 
-fn config(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn config(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("config");
     group.sample_size(10);
     for size in SIZES {
@@ -21,6 +20,3 @@ fn config(criterion: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group!(benches, config);
-criterion_main!(benches);

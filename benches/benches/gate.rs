@@ -1,18 +1,17 @@
 //! The HTTP gate's judgement, sealed secrets included. Budget: 1 µs for a gated call without the network.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
-
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use http::Request;
 use ss_benches::{built_in, operation, services};
 use ss_capability_http::{Bytes, Endpoints, Gate, GateConfig, Limits, Mode, Policy};
 
 const APPS: &str = "https://api.machines.dev/v1/apps";
 
-fn gate(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn gate(criterion: &mut Criterion) {
     let fly = built_in().into_iter().find(|plugin| plugin.name().name() == "fly").unwrap();
     let operation = operation("fly");
     let config = GateConfig {
@@ -57,6 +56,3 @@ fn request(method: &str, url: &str, key: &str, body: &str) -> Request<Bytes> {
         .body(Bytes::from(body.to_owned()))
         .unwrap()
 }
-
-criterion_group!(benches, gate);
-criterion_main!(benches);

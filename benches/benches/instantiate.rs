@@ -1,17 +1,16 @@
 //! A plugin's operation apart from what the plugin does. Budget: 20 µs for a fresh store and an instance of
 //! a built-in plugin, gates and limits on.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
-
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use ss_benches::{built_in, operation, runtime, services};
 use ss_capability_http::Endpoints;
 use ss_provider::Provider as _;
 use ss_runtime::Grant;
 
-fn instantiate(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn instantiate(criterion: &mut Criterion) {
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let runtime = runtime(None);
     let mut group = criterion.benchmark_group("instantiate");
@@ -33,6 +32,3 @@ fn instantiate(criterion: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group!(benches, instantiate);
-criterion_main!(benches);

@@ -3,17 +3,16 @@
 //! Measured from a loaded system to a finished plan; the engine's own making, graph and routing included.
 //! What a plugin call costs on top is in `instantiate`, what loading costs in `config`.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
-
 use std::path::Path;
 use std::sync::Arc;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use ss_benches::{Cloud, EmptyStore, SIZES, yaml};
 use ss_config::System;
 use ss_engine::{Engine, EngineConfig, Limits, Selection};
 
-fn plan(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn plan(criterion: &mut Criterion) {
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let home = tempfile::tempdir().unwrap();
     let mut group = criterion.benchmark_group("plan");
@@ -54,6 +53,3 @@ fn config(system: &Arc<System>, home: &Path) -> EngineConfig {
         limits: Limits::default(),
     }
 }
-
-criterion_group!(benches, plan);
-criterion_main!(benches);

@@ -1,17 +1,16 @@
 //! The vault as a new process meets it: identity, manifest, one object decrypted.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
-
 use std::path::Path;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use serde_json::json;
 use ss_secret::Secret;
 use ss_vault::{Catalog, Changes, Keys, Vault, Words};
 
 const SERVICES: usize = 1_000;
 
-fn vault(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn vault(criterion: &mut Criterion) {
     let home = tempfile::tempdir().unwrap();
     fill(home.path());
     let catalog = Catalog::default();
@@ -55,6 +54,3 @@ fn fill(home: &Path) {
     });
     vault.scope("shop", "prod").commit(states).unwrap();
 }
-
-criterion_group!(benches, vault);
-criterion_main!(benches);

@@ -1,13 +1,12 @@
 //! What vouches for a plugin, in every process: index, signature, digest of the component, its imports.
 //! Part of the 10 ms of a warm process.
 
-#![allow(missing_docs, reason = "a bench")]
-
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use ss_benches::{load, names};
 use ss_registry::Registry;
 
-fn verify(criterion: &mut Criterion) {
+/// The benches of this file.
+pub fn verify(criterion: &mut Criterion) {
     let registry = Registry::official();
     let mut group = criterion.benchmark_group("verify");
     for name in names(&registry) {
@@ -18,6 +17,3 @@ fn verify(criterion: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group!(benches, verify);
-criterion_main!(benches);
