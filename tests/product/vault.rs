@@ -60,6 +60,28 @@ fn plain_namespaces_and_bare_keys_meet_too() {
 }
 
 #[test]
+fn options_behind_the_value_stay_options() {
+    let environment = TestEnvironment::new();
+    environment.write("starsystem.yaml", "name: app\nservices:\n  db:\n    type: database\n");
+    let written = environment.succeed(&["vault", "set", "db.URL", "a-secret-value", "--env=prod"]);
+    assert!(!written.raw.contains("a-secret-value"), "a value was taken for a name:\n{}", written.raw);
+    environment.succeed(&["vault", "set-key", "neon", "api_key", "a-secret-key", "--json"]);
+    let listed = environment.succeed(&["vault", "list", "--env=prod", "--json"]);
+    assert!(!listed.raw.contains("a-secret"), "{}", listed.raw);
+    for (read, value) in [
+        (&["vault", "get", "db.URL", "--env=prod"][..], "a-secret-value"),
+        (&["vault", "get", "neon.api_key"], "a-secret-key"),
+    ] {
+        assert_eq!(environment.succeed(read).stdout, format!("{value}\n"));
+    }
+    // A dash needs `--`, and the refusal does not repeat what may be a secret.
+    let refused = environment.run(&["vault", "set", "neon.api_key", "-secret-with-a-dash"]);
+    assert_eq!(refused.code, 2);
+    assert!(!refused.raw.contains("secret-with-a-dash"), "{}", refused.raw);
+    environment.succeed(&["vault", "set", "neon.api_key", "--", "-secret-with-a-dash"]);
+}
+
+#[test]
 fn a_value_can_come_from_stdin() {
     let environment = TestEnvironment::new();
     let output = environment.run_with_input(&["vault", "set", "neon.api_key", "-"], "from stdin\n");
@@ -87,8 +109,12 @@ fn the_list_has_names_and_no_values() {
     environment.succeed(&["vault", "set", "SOME_TOKEN", "another-secret"]);
     let output = environment.succeed(&["vault", "list", "--json"]);
     let document: serde_json::Value = serde_json::from_str(&output.stdout).expect("one JSON document");
-    let addresses: Vec<&str> =
-        document["secrets"].as_array().unwrap().iter().map(|secret| secret["address"].as_str().unwrap()).collect();
+    let addresses: Vec<&str> = document["secrets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|secret| secret["address"].as_str().unwrap())
+        .collect();
     assert_eq!(addresses, ["providers:neon/api_key", "secrets/SOME_TOKEN"]);
     assert!(!output.raw.contains("a-secret-value") && !output.raw.contains("another-secret"));
 }
@@ -100,7 +126,12 @@ fn a_stock_age_opens_the_vault() {
     let vault = environment.ss_home().join("vault");
     let objects: Vec<_> = std::fs::read_dir(vault.join("objects")).unwrap().flatten().collect();
     assert_eq!(objects.len(), 1);
-    let opened = Command::new("age").arg("-d").arg("-i").arg(vault.join("identity.txt")).arg(objects[0].path()).output();
+    let opened = Command::new("age")
+        .arg("-d")
+        .arg("-i")
+        .arg(vault.join("identity.txt"))
+        .arg(objects[0].path())
+        .output();
     let Ok(opened) = opened else {
         eprintln!("NOT RUN: the program `age` is missing (Debian package `age`)");
         return;

@@ -120,10 +120,10 @@ pub enum VaultCommand {
     /// Store a value: `set neon.api_token V`, `set secrets CF_ZONE_ID V` or `set AWS_SECRET_ACCESS_KEY V`
     ///
     /// Without a value, or with `-`, it is read from a hidden prompt or from stdin, so that it stands in
-    /// no shell history. After `--` everything is literal.
+    /// no shell history. After `--` everything is literal, as a value that begins with a dash needs it.
     Set {
         /// Address and value: `<a>.<b> [VALUE]`, `<namespace> <key> VALUE`, or `<KEY> [VALUE]`
-        #[arg(required = true, num_args = 1..=3, allow_hyphen_values = true)]
+        #[arg(required = true, num_args = 1..=3)]
         words: Vec<String>,
         #[command(flatten)]
         scope: VaultScope,
@@ -135,7 +135,6 @@ pub enum VaultCommand {
         /// The key's name, as `ss catalog` shows it
         key: String,
         /// The value; read from a hidden prompt or from stdin if absent or `-`
-        #[arg(allow_hyphen_values = true)]
         value: Option<String>,
     },
     /// Print a value: `get neon.api_token`
