@@ -55,7 +55,7 @@ pub struct Failure {
     /// What the engine may do next.
     #[serde(flatten)]
     pub kind: FailureKind,
-    /// What failed and why, in one sentence, without secrets.
+    /// What failed and why, in one sentence, without secrets. Further lines quote a program's output.
     pub message: String,
     /// What a person can do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,9 +2,14 @@
 
 use ss_provider::{Failure, FailureKind};
 
-/// The lines below a failed service's message.
+/// What failed, in one line.
+pub fn headline(failure: &Failure) -> &str {
+    failure.message.lines().next().unwrap_or_default()
+}
+
+/// The lines below a failed service's headline. Each is marked, so that none passes for one of `ss` itself.
 pub fn lines(failure: &Failure) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = failure.message.lines().skip(1).map(|line| format!("│ {line}")).collect();
     for denial in &failure.denials {
         lines.push(format!("denied ({}): {}", denial.capability, denial.message));
         if let Some(allow) = &denial.allow {

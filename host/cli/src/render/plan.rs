@@ -53,7 +53,7 @@ fn print_entry(ui: &Ui, entry: &PlanEntry) {
             plan.changes.iter().for_each(|change| ui.line(&describe(change)))
         }
         Decision::Problem { failure: problem } => {
-            ui.line(&format!("      {} {}", ui.paint(Style::Bad, "✗"), problem.message));
+            ui.line(&format!("      {} {}", ui.paint(Style::Bad, "✗"), failure::headline(problem)));
             for line in failure::lines(problem) {
                 ui.line(&format!("        {line}"));
             }
