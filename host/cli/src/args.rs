@@ -1,8 +1,11 @@
 //! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+
+/// The system's file, unless another is named.
+const DEFAULT_FILE: &str = "starsystem.yaml";
 
 /// Brings a system to life from one file: local processes, databases, apps, DNS.
 ///
@@ -58,11 +61,25 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct System {
     /// The system's file
-    #[arg(value_hint = ValueHint::FilePath, default_value = "starsystem.yaml")]
+    #[arg(value_hint = ValueHint::FilePath, default_value = DEFAULT_FILE)]
     pub file: PathBuf,
     /// The environment: applies the overlay `starsystem.<env>.yaml` beside the file
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
+}
+
+impl System {
+    /// What stands behind the command for the same system, with a blank in front; empty for the defaults.
+    pub fn as_typed(&self) -> String {
+        let mut text = String::new();
+        if self.file != Path::new(DEFAULT_FILE) {
+            text.push_str(&format!(" {}", self.file.display()));
+        }
+        if let Some(env) = &self.env {
+            text.push_str(&format!(" --env={env}"));
+        }
+        text
+    }
 }
 
 #[derive(Debug, Args)]
@@ -111,7 +128,7 @@ pub struct VaultScope {
     #[arg(long, value_name = "NAME", default_value = "local")]
     pub env: String,
     /// The system's file, for the project's name and its service ids
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "starsystem.yaml")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = DEFAULT_FILE)]
     pub file: PathBuf,
 }
 

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use crate::home;
+
 /// Exit codes, as documented in `docs/cli.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
@@ -44,24 +46,29 @@ impl CommandError {
 
     /// A failure with the chain of errors that led to it.
     pub fn caused_by(message: impl Into<String>, error: &dyn Error) -> Self {
-        let mut this = Self::failed(message);
-        let mut next = Some(error);
-        while let Some(cause) = next {
-            this.causes.push(cause.to_string());
-            next = cause.source();
-        }
-        this
+        let Self { exit, message: cause, causes, hints } = Self::of(error);
+        let causes = cause.into_iter().chain(causes).collect();
+        Self { exit, message: Some(message.into()), causes, hints }
     }
 
     /// The error itself as the message, its sources as the causes.
     pub fn of(error: &dyn Error) -> Self {
         let mut this = Self::failed(error.to_string());
         let mut next = error.source();
+        let mut refused_by_system = false;
         while let Some(cause) = next {
+            refused_by_system |= cause.is::<std::io::Error>();
             this.causes.push(cause.to_string());
             next = cause.source();
         }
-        this
+        match home::home() {
+            Ok(home) if refused_by_system && error.to_string().contains(&*home.to_string_lossy()) => this
+                .hint(format!(
+                    "`ss` keeps vault, journals and cache in `{}`; `STARSYSTEM_HOME` names another folder",
+                    home.display()
+                )),
+            _ => this,
+        }
     }
 
     /// Adds what to do about it.

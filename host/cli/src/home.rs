@@ -7,8 +7,20 @@ use crate::error::CommandError;
 /// The folder that holds vault, cache, runs and approvals: `STARSYSTEM_HOME`, or `~/.starsystem`.
 ///
 /// # Errors
-/// If neither `STARSYSTEM_HOME` nor `HOME` says where that is.
+/// If neither `STARSYSTEM_HOME` nor `HOME` says where that is, or if there is something else than a folder.
 pub fn home() -> Result<PathBuf, CommandError> {
+    let home = place()?;
+    match std::fs::metadata(&home) {
+        Ok(found) if !found.is_dir() => {
+            Err(CommandError::failed(format!("`{}`, the home of `ss`, is not a folder", home.display()))
+                .hint("move it away, or set `STARSYSTEM_HOME` to another folder"))
+        }
+        // A folder that is not there yet is made by what first writes to it.
+        _ => Ok(home),
+    }
+}
+
+fn place() -> Result<PathBuf, CommandError> {
     if let Some(home) = non_empty("STARSYSTEM_HOME") {
         return std::path::absolute(&home).map_err(|error| {
             CommandError::failed(format!("`STARSYSTEM_HOME` is not a usable path: {error}"))

@@ -66,7 +66,8 @@ pub(crate) async fn status(
     let known = Arc::new(core.known()?);
     let (provisioned, others): (Vec<usize>, Vec<usize>) =
         selected.into_iter().partition(|&at| known.states.contains_key(&core.services[at].id));
-    let missing = others.into_iter().map(|at| &core.services[at]).filter(|service| !service.candidates.is_empty());
+    let missing =
+        others.into_iter().map(|at| &core.services[at]).filter(|service| !service.candidates.is_empty());
     let missing = missing.map(|service| service.id.clone()).collect();
     let services: Vec<ServiceHealth> = stream::iter(provisioned)
         .map(|at| {

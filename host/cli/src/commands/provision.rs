@@ -23,7 +23,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Provision) -> Re
                 .await?;
         let selection = arguments.service.clone().map_or(Selection::All, Selection::Service);
         if arguments.status {
-            return status(ui, &project, &selection).await;
+            return status(ui, &project, arguments, &selection).await;
         }
         let planned = project.engine.plan(&selection).await.map_err(|error| engine_error(&error))?;
         plan::print(ui, &project.file, &planned);
@@ -34,11 +34,16 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Provision) -> Re
         if !arguments.locked {
             project.workspace.save().map_err(|error| CommandError::of(&error))?;
         }
-        apply(ui, &project, planned).await
+        apply(ui, &project, arguments, planned).await
     })
 }
 
-async fn apply(ui: &Ui, project: &Project, planned: SystemPlan) -> Result<(), CommandError> {
+async fn apply(
+    ui: &Ui,
+    project: &Project,
+    arguments: &args::Provision,
+    planned: SystemPlan,
+) -> Result<(), CommandError> {
     let live = Arc::new(Live::new(ui.clone()));
     let observer = Arc::new(Screen { live: Arc::clone(&live), verbose: ui.verbose });
     let interrupt = Interrupt::default();
@@ -48,7 +53,7 @@ async fn apply(ui: &Ui, project: &Project, planned: SystemPlan) -> Result<(), Co
     watching.abort();
     let report = report.map_err(|error| engine_error(&error))?;
     ui.document(&json!({ "plan": plan, "run": report }));
-    summarise(ui, project, &planned, &report)
+    summarise(ui, arguments, &planned, &report)
 }
 
 /// Ctrl-C once finishes what runs and records it; twice cancels it.
@@ -64,7 +69,7 @@ async fn watch_ctrl_c(live: Arc<Live>, interrupt: Interrupt) {
 
 fn summarise(
     ui: &Ui,
-    project: &Project,
+    arguments: &args::Provision,
     planned: &SystemPlan,
     report: &RunReport,
 ) -> Result<(), CommandError> {
@@ -94,7 +99,7 @@ fn summarise(
     if updated > 0 {
         counts.insert(1, format!("{updated} updated"));
     }
-    let option = environment_option(project);
+    let command = format!("ss provision{}", arguments.system.as_typed());
     if failed + unfinished == 0 && report.uncommitted.is_none() {
         ui.line("");
         ui.line(&format!(
@@ -103,7 +108,7 @@ fn summarise(
             counts.join(", ")
         ));
         if created + updated + verified > 0 {
-            ui.note(&format!("next: `ss provision --status{option}` checks health"));
+            ui.note(&format!("next: `{command} --status` checks health"));
         }
         return Ok(());
     }
@@ -122,23 +127,20 @@ fn summarise(
     if let Some(failure) = &report.uncommitted {
         ui.warn(&format!(
             "the results are in the journal and not yet in vault and overlay: {}",
-            failure.message
+            failure::headline(failure)
         ));
         failure::lines(failure).iter().for_each(|line| ui.note(&format!("  {line}")));
     }
-    ui.note(&format!("next: fix what failed and run `ss provision{option}` again; it goes on from here"));
+    ui.note(&format!("next: fix what failed and run `{command}` again; it goes on from here"));
     Err(CommandError::shown())
 }
 
-/// ` --env=<name>`, if the command needs it said.
-fn environment_option(project: &Project) -> String {
-    match project.system.environment.as_str() {
-        "local" => String::new(),
-        name => format!(" --env={name}"),
-    }
-}
-
-async fn status(ui: &Ui, project: &Project, selection: &Selection) -> Result<(), CommandError> {
+async fn status(
+    ui: &Ui,
+    project: &Project,
+    arguments: &args::Provision,
+    selection: &Selection,
+) -> Result<(), CommandError> {
     let cancel = Cancel::default();
     let health = project
         .engine
@@ -148,10 +150,14 @@ async fn status(ui: &Ui, project: &Project, selection: &Selection) -> Result<(),
     ui.line(&format!("Service status {}", project.file));
     print_health(ui, &health);
     ui.document(&json!({ "status": health }));
+    let command = format!("ss provision{}", arguments.system.as_typed());
+    if !health.missing.is_empty() {
+        ui.note(&format!("not provisioned: {}; `{command}` creates them", health.missing.join(", ")));
+    }
     if health.is_healthy() {
         return Ok(());
     }
-    ui.note(&format!("next: `ss provision{}` attempts a fix", environment_option(project)));
+    ui.note(&format!("next: `{command}` attempts a fix"));
     Err(CommandError::shown())
 }
 
@@ -199,10 +205,10 @@ impl Observer for Screen {
             Event::Log { .. } | Event::Health { .. } => {}
             Event::Done { service, summary, .. } => live.done(service, summary),
             Event::Failed { service, failure, .. } => {
-                live.failed(service, &failure.message, &failure::lines(failure))
+                live.failed(service, failure::headline(failure), &failure::lines(failure))
             }
             Event::Blocked { service, because } => {
-                live.note(&format!("− {service} not started: it needs {}", because.join(", ")));
+                live.line(&format!("− {service} not started: it needs {}", because.join(", ")));
             }
             Event::Warning { service: Some(service), message } => {
                 live.note(&format!("warning: {service}: {message}"))

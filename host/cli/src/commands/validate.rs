@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use ss_secret::Scrubber;
 
 use crate::args;
 use crate::compose::{Project, tokio_runtime};
 use crate::error::CommandError;
+use crate::render::diagnostics;
 use crate::ui::{Style, Ui};
 
 /// Runs the command.
@@ -19,7 +19,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Validate) -> Res
             ui.line(&format!("{} {name} ({services} services)", ui.paint(Style::Good, "✓")));
         }
         ui.line("Configuration is valid.");
-        ui.document(&json!({ "valid": true, "findings": [] }));
+        ui.document(&diagnostics::document(&project.sources, &project.findings));
         Ok(())
     })
 }

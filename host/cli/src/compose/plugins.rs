@@ -10,7 +10,7 @@ use ss_capability_http::{Client, Endpoints};
 use ss_config::System;
 use ss_provider::{Description, Provider, Providers};
 use ss_registry::{AdmitError, PluginName, Registry, VerifiedPlugin, Workspace};
-use ss_runtime::{Grant, HostServices, Notice, Runtime, RuntimeConfig};
+use ss_runtime::{Grant, HostServices, Notice, Runtime, RuntimeConfig, RuntimeError, Unfit};
 use ss_secret::Scrubber;
 use ss_vault::{Catalog, Vault};
 
@@ -84,10 +84,17 @@ impl<'a> Host<'a> {
             let pinned =
                 workspace.and_then(|workspace| workspace.lock().get(&name)).map(|pin| pin.version.clone());
             let plugin = match pinned {
-                Some(version) => registry.load(&name, &version),
-                None => registry.newest(&name).and_then(|version| registry.load(&name, &version)),
-            };
-            let plugin = plugin.map_err(|error| CommandError::of(&error))?;
+                Some(version) => registry.load(&name, &version).map_err(|error| {
+                    CommandError::of(&error).hint(format!(
+                        "`starsystem.lock` pins that version; restore the lock from version control, or delete the \
+                         `[[plugin]]` table of `{name}` from it"
+                    ))
+                }),
+                None => registry
+                    .newest(&name)
+                    .and_then(|version| registry.load(&name, &version))
+                    .map_err(|error| CommandError::of(&error)),
+            }?;
             let (runtime, services) = (self.runtime.clone(), self.without_secrets());
             tasks.push(tokio::spawn(async move {
                 let grant = grant(plugin.manifest().authority.clone(), Endpoints::none());
@@ -100,9 +107,7 @@ impl<'a> Host<'a> {
             let (plugin, provider) = task
                 .await
                 .map_err(|error| CommandError::caused_by("a plugin could not be described", &error))?;
-            let provider = provider.map_err(|error| {
-                CommandError::caused_by(format!("plugin `{}` cannot be used", plugin.name()), &error)
-            })?;
+            let provider = provider.map_err(|error| unusable(&error))?;
             listings.push(Listing { description: provider.description().clone(), plugin });
         }
         Ok(listings)
@@ -137,10 +142,11 @@ impl<'a> Host<'a> {
             }
             let admitted = workspace.admit(registry, &name).map_err(not_admitted)?;
             let granted = grant(admitted.granted, self.endpoints(workspace, system, &name)?);
-            let provider =
-                self.runtime.provider(admitted.plugin, granted, services.clone()).await.map_err(|error| {
-                    CommandError::caused_by(format!("plugin `{name}` cannot be used"), &error)
-                })?;
+            let provider = self
+                .runtime
+                .provider(admitted.plugin, granted, services.clone())
+                .await
+                .map_err(|error| unusable(&error))?;
             used.insert(name.name().to_owned(), provider);
         }
         Ok((Plugins { used, names }, catalog))
@@ -258,6 +264,17 @@ fn is_used(system: &System, description: &Description) -> bool {
             .iter()
             .any(|shape| shape.kind == service.kind() && service.get(&shape.requires).is_some()),
     })
+}
+
+fn unusable(error: &RuntimeError) -> CommandError {
+    let command_error = CommandError::of(error);
+    match error {
+        RuntimeError::Unfit { reason: Unfit::NotGranted { .. }, plugin } => command_error.hint(format!(
+            "`starsystem.lock` grants it less than it needs; to grant what it asks for, delete the `[[plugin]]` \
+             table of `{plugin}` from the lock"
+        )),
+        _ => command_error,
+    }
 }
 
 fn not_admitted(error: AdmitError) -> CommandError {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ss_config::{Diagnostic, MissingOverlay, Sources, System};
 use ss_engine::{Engine, EngineConfig, Limits, VaultStore};
 use ss_provider::Providers;
-use ss_registry::{Registry, Workspace};
+use ss_registry::{LockError, Registry, Workspace, WorkspaceError};
 use ss_secret::Scrubber;
 
 use super::plugins::Host;
@@ -25,6 +25,8 @@ pub struct Project {
     /// The file, as a person names it.
     pub file: String,
     pub sources: Sources,
+    /// Warnings about the files, already shown.
+    pub findings: Vec<Diagnostic>,
     pub system: Arc<System>,
     pub engine: Engine,
     pub workspace: Workspace,
@@ -44,14 +46,8 @@ pub fn load_system(
     match loaded.system {
         Some(system) => Ok((loaded.sources, system, loaded.diagnostics)),
         None => {
-            diagnostics::print(ui, &loaded.sources, &loaded.diagnostics);
-            let findings: Vec<_> = loaded
-                .diagnostics
-                .iter()
-                .map(|finding| diagnostics::to_json(&loaded.sources, finding))
-                .collect();
-            ui.document(&serde_json::json!({ "valid": false, "findings": findings }));
-            Err(CommandError::shown())
+            diagnostics::report(ui, &loaded.sources, &loaded.diagnostics)?;
+            Err(CommandError::failed("the configuration cannot be read"))
         }
     }
 }
@@ -73,7 +69,7 @@ impl Project {
         let environment = environment();
         let home = home::home()?;
         let registry = Registry::official();
-        let mut workspace = Workspace::open(&system.dir, &home).map_err(|error| CommandError::of(&error))?;
+        let mut workspace = Workspace::open(&system.dir, &home).map_err(|error| unusable_lock(&error))?;
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
         let (plugins, catalog) = host.plugins(&registry, &mut workspace, &system, &vault, locked).await?;
@@ -102,14 +98,18 @@ impl Project {
         let mut findings = findings;
         findings.extend(engine.validate());
         findings.sort_by_key(|finding| !finding.is_error());
-        diagnostics::print(ui, &sources, &findings);
-        if findings.iter().any(Diagnostic::is_error) {
-            let findings: Vec<_> =
-                findings.iter().map(|finding| diagnostics::to_json(&sources, finding)).collect();
-            ui.document(&serde_json::json!({ "valid": false, "findings": findings }));
-            return Err(CommandError::shown());
-        }
-        Ok(Self { file: file_name(&arguments.file), sources, system, engine, workspace })
+        diagnostics::report(ui, &sources, &findings)?;
+        Ok(Self { file: file_name(&arguments.file), sources, findings, system, engine, workspace })
+    }
+}
+
+fn unusable_lock(error: &WorkspaceError) -> CommandError {
+    let command_error = CommandError::of(error);
+    match error {
+        WorkspaceError::Lock(LockError::Malformed { .. }) => command_error.hint(
+            "restore it from version control; or delete it, and the next `ss provision` writes it anew",
+        ),
+        _ => command_error,
     }
 }
 

@@ -5,15 +5,38 @@ use miette::{
     ThemeCharacters, ThemeStyles,
 };
 use serde_json::{Value, json};
-use ss_config::{Diagnostic, Severity, Sources};
+use ss_config::{Diagnostic, Severity, SourceId, Sources, Span};
 
+use crate::error::CommandError;
 use crate::ui::Ui;
 
 /// Columns of text; wider terminals leave the rest empty.
 const WIDTH: usize = 100;
 
-/// Prints every finding.
-pub fn print(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) {
+/// Longest line that is drawn, in bytes. A finding in a longer one is told without it.
+const MAX_LINE: usize = 240;
+
+/// Prints every finding, and fails if one of them is an error.
+///
+/// # Errors
+/// If the configuration cannot be used. With `--json` the document that says so has been printed.
+pub fn report(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) -> Result<(), CommandError> {
+    print(ui, sources, findings);
+    if !findings.iter().any(Diagnostic::is_error) {
+        return Ok(());
+    }
+    ui.document(&document(sources, findings));
+    Err(CommandError::shown())
+}
+
+/// The findings as the JSON document of `ss validate`.
+pub fn document(sources: &Sources, findings: &[Diagnostic]) -> Value {
+    let valid = !findings.iter().any(Diagnostic::is_error);
+    let findings: Vec<Value> = findings.iter().map(|finding| to_json(sources, finding)).collect();
+    json!({ "valid": valid, "findings": findings })
+}
+
+fn print(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) {
     let characters = ThemeCharacters::unicode();
     let styles = if ui.colour() { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
@@ -28,8 +51,8 @@ pub fn print(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) {
         }
         ui.note(text.trim_end_matches('\n').trim_start_matches('\n'));
         // A report shows one file; places in another follow as plain lines.
-        let first = finding.source();
-        for label in finding.labels.iter().filter(|label| Some(label.span.source) != first) {
+        let drawn = drawn(sources, finding);
+        for label in finding.labels.iter().filter(|label| Some(label.span.source) != drawn) {
             ui.note(&format!("  {}: {}", sources.describe(label.span), label.text));
         }
         ui.note("");
@@ -37,7 +60,7 @@ pub fn print(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) {
 }
 
 /// A finding as JSON: file, line and column instead of byte ranges.
-pub fn to_json(sources: &Sources, finding: &Diagnostic) -> Value {
+fn to_json(sources: &Sources, finding: &Diagnostic) -> Value {
     let places: Vec<Value> = finding
         .labels
         .iter()
@@ -60,8 +83,24 @@ pub fn to_json(sources: &Sources, finding: &Diagnostic) -> Value {
     })
 }
 
+/// The file whose lines a report draws; none if they are too long for that.
+fn drawn(sources: &Sources, finding: &Diagnostic) -> Option<SourceId> {
+    let first = finding.source()?;
+    let mut labels = finding.labels.iter().filter(|label| label.span.source == first);
+    labels.all(|label| is_drawable(sources.text(first), label.span)).then_some(first)
+}
+
+/// Whether no line of the span, nor the lines around it, is too long.
+fn is_drawable(text: &str, span: Span) -> bool {
+    let range = span.range();
+    let before = text[..range.start].rsplit('\n').take(2).map(str::len);
+    let after = text[range.end..].split('\n').take(2).map(str::len);
+    let within = text[range.clone()].split('\n').map(str::len);
+    before.chain(after).chain(within).all(|length| length <= MAX_LINE)
+}
+
 fn to_report(sources: &Sources, finding: &Diagnostic) -> Report {
-    let first = finding.source();
+    let first = drawn(sources, finding);
     let labels = finding.labels.iter().filter(|label| Some(label.span.source) == first).map(|label| {
         LabeledSpan::new_with_span(
             Some(label.text.clone()).filter(|text| !text.is_empty()),

@@ -47,12 +47,16 @@ impl Live {
 
     /// A service begins.
     pub fn started(&self, service: &str, provider: &str) {
-        let heading = format!("→ {service} via {provider}...");
+        self.begin(service, &format!("{service} via {provider}..."));
+    }
+
+    fn begin(&self, service: &str, what: &str) {
+        let heading = format!("→ {what}");
         match &mut *self.view() {
             View::Terminal { progress, running } => {
                 let bar = progress.add(ProgressBar::new_spinner());
                 bar.set_style(spinner());
-                bar.set_message(format!("{service} via {provider}"));
+                bar.set_message(what.to_owned());
                 bar.enable_steady_tick(TICK);
                 running.insert(
                     service.to_owned(),
@@ -94,8 +98,11 @@ impl Live {
         self.end(service);
     }
 
-    /// A service has failed; `lines` say why and what to do.
+    /// A service has failed, perhaps before it began; `lines` say why and what to do.
     pub fn failed(&self, service: &str, message: &str, lines: &[String]) {
+        if !self.has_begun(service) {
+            self.begin(service, service);
+        }
         self.add(service, format!("  {} {message}", self.ui.paint(Style::Bad, "✗")));
         for line in lines {
             self.add(service, format!("    {line}"));
@@ -103,11 +110,26 @@ impl Live {
         self.end(service);
     }
 
-    /// Prints a line between the blocks.
+    /// Prints a line of the result between the blocks.
+    pub fn line(&self, text: &str) {
+        match &*self.view() {
+            View::Terminal { progress, .. } => progress.suspend(|| self.ui.line(text)),
+            View::Plain { .. } => self.ui.line(text),
+        }
+    }
+
+    /// Prints a note between the blocks.
     pub fn note(&self, text: &str) {
         match &*self.view() {
             View::Terminal { progress, .. } => progress.suspend(|| self.ui.note(text)),
             View::Plain { .. } => self.ui.note(text),
+        }
+    }
+
+    fn has_begun(&self, service: &str) -> bool {
+        match &*self.view() {
+            View::Terminal { running, .. } => running.contains_key(service),
+            View::Plain { queue, .. } => queue.iter().any(|begun| begun == service),
         }
     }
 
