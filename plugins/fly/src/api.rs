@@ -19,6 +19,9 @@ const WAIT_SECONDS: &str = "15";
 /// How long a machine may take to start. Pulling a large image takes minutes.
 const START_LIMIT: Duration = Duration::from_secs(600);
 
+/// How long something is looked for that Fly has created, or may have, and does not show.
+pub const UNSEEN_LIMIT: Duration = Duration::from_secs(20);
+
 /// How long a deletion may take.
 const DELETION_LIMIT: Duration = Duration::from_secs(180);
 
@@ -168,10 +171,11 @@ impl<'c, 'h> Api<'c, 'h> {
             .until(|| Ok(self.app(app)?.is_none().then_some(())))
     }
 
-    /// The addresses of an app.
-    pub fn addresses(&self, app: &str) -> Result<Vec<Address>, Failure> {
+    /// The addresses of an app. None if there is no such app.
+    pub fn addresses(&self, app: &str) -> Result<Option<Vec<Address>>, Failure> {
         let call = self.client.get(&app_path(app, "/ip_assignments")?).to("list the addresses");
-        Ok(call.fetch::<Addresses>()?.ips.unwrap_or_default())
+        let addresses: Option<Addresses> = call.fetch_optional()?;
+        Ok(addresses.map(|addresses| addresses.ips.unwrap_or_default()))
     }
 
     /// Assigns an address of this kind to an app.
@@ -192,8 +196,24 @@ impl<'c, 'h> Api<'c, 'h> {
 
     /// A machine, if it exists.
     pub fn machine(&self, app: &str, id: &str) -> Result<Option<Machine>, Failure> {
-        let call = self.client.get(&machine_path(app, id, "")?).to("read the machine");
-        Ok(call.fetch_optional()?.filter(|machine: &Machine| !machine.is_gone()))
+        Ok(self.remembered_machine(app, id)?.filter(|machine| !machine.is_gone()))
+    }
+
+    /// A machine, also one that is gone as long as Fly remembers it.
+    pub fn remembered_machine(&self, app: &str, id: &str) -> Result<Option<Machine>, Failure> {
+        self.client.get(&machine_path(app, id, "")?).to("read the machine").fetch_optional()
+    }
+
+    /// A machine that is known to have been created.
+    ///
+    /// # Errors
+    ///
+    /// It is gone: Fly says so, or has not shown it for a while. It may not show a new one at once.
+    pub fn created_machine(&self, app: &str, id: &str) -> Result<Machine, Failure> {
+        let wait = self.context.wait("the machine to appear", UNSEEN_LIMIT);
+        let seen = wait.within_limit(|| self.remembered_machine(app, id))?;
+        seen.filter(|machine| !machine.is_gone())
+            .ok_or_else(|| Failure::not_found(format!("machine {id} is gone")))
     }
 
     /// Creates a machine.
@@ -244,14 +264,12 @@ impl<'c, 'h> Api<'c, 'h> {
                 return Ok(Some(()));
             }
             // Not yet (408), or an answer that only the machine itself explains.
-            match self.machine(app, &machine.id)? {
-                None => Err(Failure::not_found(format!("machine {} is gone", machine.id))),
-                Some(now) if now.state == "failed" => {
-                    Err(Failure::conflict(format!("machine {} failed to start", machine.id))
-                        .with_next_step(format!("look at what it says with `fly logs -a {app}`")))
-                }
-                Some(now) => Ok((now.state == "started").then_some(())),
+            let now = self.created_machine(app, &machine.id)?;
+            if now.state == "failed" {
+                return Err(Failure::conflict(format!("machine {} failed to start", machine.id))
+                    .with_next_step(format!("look at what it says with `fly logs -a {app}`")));
             }
+            Ok((now.state == "started").then_some(()))
         })
     }
 }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ss_sdk::{Change, Context, Failure, FailureKind, Service, State};
 
-use crate::api::{Address, Api, Machine};
+use crate::api::{Address, Api, Machine, UNSEEN_LIMIT};
 use crate::desired::{Desired, OWNER};
 use crate::options::{Options, machine_name};
 
-/// How long something is looked for whose creation got no usable answer.
-const SEARCH_LIMIT: Duration = Duration::from_secs(20);
+/// How long an app is looked for whose name is taken, if nothing says that it is ours.
+const TAKEN_LIMIT: Duration = Duration::from_secs(3);
 
 /// How often an update is tried whose machine changed between reading and writing.
 const UPDATE_ATTEMPTS: u32 = 3;
@@ -114,8 +114,8 @@ impl<'a, 'h> Deployment<'a, 'h> {
         let org = self.organization()?;
         match self.api.create_app(&self.app, &org) {
             Ok(true) => {}
-            // Taken, maybe by an attempt of ours whose answer was lost and that Fly did not show yet.
-            Ok(false) if self.appears(Duration::from_secs(3))? => {}
+            // Taken, maybe by an attempt of ours whose answer was lost or that Fly did not show yet.
+            Ok(false) if self.appears(if self.is_known() { UNSEEN_LIMIT } else { TAKEN_LIMIT })? => {}
             Ok(false) => {
                 return Err(Failure::conflict(format!(
                     "the app name `{}` is taken: names are unique across all of Fly",
@@ -125,7 +125,7 @@ impl<'a, 'h> Deployment<'a, 'h> {
             }
             Err(failure) if failure.kind == FailureKind::OutcomeUnknown => {
                 self.context.warn(format!("{failure}; looking for the app"));
-                if !self.appears(SEARCH_LIMIT)? {
+                if !self.appears(UNSEEN_LIMIT)? {
                     return Err(
                         failure.with_next_step("run again: `ss` looks for the app before it creates one")
                     );
@@ -143,6 +143,11 @@ impl<'a, 'h> Deployment<'a, 'h> {
         Ok(seen.is_some())
     }
 
+    /// Whether an earlier attempt is known to have made the app.
+    fn is_known(&self) -> bool {
+        self.partial().is_some() || self.context.existing.is_some()
+    }
+
     fn organization(&self) -> Result<String, Failure> {
         if let Some(org) = &self.options.org {
             return Ok(org.clone());
@@ -153,13 +158,13 @@ impl<'a, 'h> Deployment<'a, 'h> {
 
     /// Makes sure that the app has a public address of each kind.
     pub fn ensure_addresses(&self) -> Result<(), Failure> {
-        let mut addresses = self.api.addresses(&self.app)?;
+        let mut addresses = self.addresses()?;
         for (kind, mark) in [("shared_v4", '.'), ("v6", ':')] {
             if has_public(&addresses, mark) {
                 continue;
             }
             if let Err(failure) = self.api.assign_address(&self.app, kind) {
-                addresses = self.api.addresses(&self.app)?;
+                addresses = self.addresses()?;
                 if failure.kind != FailureKind::OutcomeUnknown || !has_public(&addresses, mark) {
                     return Err(failure);
                 }
@@ -168,6 +173,13 @@ impl<'a, 'h> Deployment<'a, 'h> {
             self.context.info(format!("address of kind {kind} assigned to {}", self.app));
         }
         Ok(())
+    }
+
+    /// The addresses of the app, which exists, but may not be shown yet.
+    fn addresses(&self) -> Result<Vec<Address>, Failure> {
+        let wait = self.context.wait("the app to appear", UNSEEN_LIMIT);
+        let addresses = wait.within_limit(|| self.api.addresses(&self.app))?;
+        addresses.ok_or_else(|| Failure::not_found(format!("the app `{}` is gone", self.app)))
     }
 
     /// The service's machine: the recorded one, or the one that carries its mark or its name. None also if
@@ -197,12 +209,31 @@ impl<'a, 'h> Deployment<'a, 'h> {
         Ok(ours.pop())
     }
 
+    /// As [`machine`](Self::machine), for whoever creates a machine if there is none: one that is known by
+    /// its id counts as gone only if Fly says so, or has not shown it for a while.
+    fn machine_or_gone(&self) -> Result<Option<Machine>, Failure> {
+        let Some(id) = self.recorded_machine() else { return self.machine() };
+        let wait = self.context.wait("the machine to appear", UNSEEN_LIMIT);
+        let decided = wait.within_limit(|| {
+            if let Some(machine) = self.machine()? {
+                return Ok(Some(Some(machine)));
+            }
+            let remembered = self.api.remembered_machine(&self.app, &id)?;
+            Ok(remembered.is_some_and(|machine| machine.is_gone()).then_some(None))
+        })?;
+        Ok(decided.flatten())
+    }
+
     fn recorded_machine(&self) -> Option<String> {
-        let partial = self.context.partial().filter(|partial: &Partial| partial.app == self.app);
-        partial.and_then(|partial| partial.machine_id).or_else(|| {
+        let recorded = self.partial().and_then(|partial| partial.machine_id).or_else(|| {
             let metadata: Metadata = self.context.existing.as_ref()?.parse_metadata().ok()?;
             Some(metadata.machine_id)
-        })
+        });
+        recorded.filter(|id| !id.is_empty())
+    }
+
+    fn partial(&self) -> Option<Partial> {
+        self.context.partial().filter(|partial: &Partial| partial.app == self.app)
     }
 
     /// Whether the machine must be replaced: the region of a machine cannot change.
@@ -213,7 +244,7 @@ impl<'a, 'h> Deployment<'a, 'h> {
 
     /// Makes sure that a machine of the wanted definition runs.
     pub fn ensure_machine(&self) -> Result<(Machine, Done), Failure> {
-        let (machine, done) = match self.machine()? {
+        let (machine, done) = match self.machine_or_gone()? {
             None => (self.create_machine()?, Done::Created),
             Some(machine) if self.region_change(&machine).is_some() => {
                 self.refuse_with_volumes(&machine)?;
@@ -244,7 +275,7 @@ impl<'a, 'h> Deployment<'a, 'h> {
                 Ok(machine) => machine,
                 Err(failure) if failure.kind == FailureKind::OutcomeUnknown => {
                     self.context.warn(format!("{failure}; looking for the machine"));
-                    let wait = self.context.wait("the machine to appear", SEARCH_LIMIT);
+                    let wait = self.context.wait("the machine to appear", UNSEEN_LIMIT);
                     let Some(machine) = wait.within_limit(|| self.machine())? else {
                         return Err(failure
                             .with_next_step("run again: `ss` looks for the machine before it creates one"));

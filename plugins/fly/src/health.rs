@@ -53,9 +53,7 @@ impl Deployment<'_, '_> {
         let mut last = String::new();
         let wait = self.context.wait("the checks to pass", limit);
         let passing = wait.within_limit(|| {
-            let Some(now) = self.api.machine(&self.app, &machine.id)? else {
-                return Err(Failure::not_found(format!("machine {} is gone", machine.id)));
-            };
+            let now = self.api.created_machine(&self.app, &machine.id)?;
             let idle =
                 self.options.autostop != "off" && matches!(now.state.as_str(), "stopped" | "suspended");
             Ok(match trouble(&now) {

@@ -61,7 +61,7 @@ impl Provider for Neon {
 
     fn provision(context: &Context<'_>, service: &Service<Options>) -> Result<Outcome, Failure> {
         let site = Site::new(context, service)?;
-        let settled = match site.locate()? {
+        let settled = match site.locate_or_gone()? {
             Some(project) => site.converge(project)?,
             None => site.create()?,
         };

@@ -10,7 +10,7 @@ use crate::api::{Api, Branch, Created, Database, Project};
 use crate::connection::Connection;
 use crate::options::Options;
 
-/// How long a project is looked for whose creation got no usable answer.
+/// How long a project is looked for that Neon has created, or may have, and does not show.
 const SEARCH_LIMIT: Duration = Duration::from_secs(20);
 
 /// The database that Neon makes if none is named.
@@ -86,15 +86,38 @@ impl<'a, 'h> Site<'a, 'h> {
     /// The service's project: the one of an attempt that was cut short, the recorded one, or the one of
     /// exactly its name.
     pub fn locate(&self) -> Result<Option<Project>, Failure> {
-        let partial = self.context.partial().map(|partial: Partial| partial.project_id);
-        let recorded = self.context.existing.as_ref().map(|state| state.resource_id.clone());
-        for id in partial.into_iter().chain(recorded) {
+        for id in self.known_ids() {
             if let Some(project) = self.api.project(&id)? {
                 return Ok(Some(project));
             }
-            self.context.warn(format!("project `{id}` no longer exists"));
         }
         self.locate_by_name(self.organization()?.as_deref())
+    }
+
+    /// As [`locate`](Self::locate), for whoever creates a project if there is none.
+    ///
+    /// One that is known by its id counts as gone only after a while: Neon may not show at once what it has
+    /// just created, and a second project would be worse than a wait.
+    pub fn locate_or_gone(&self) -> Result<Option<Project>, Failure> {
+        let known = self.known_ids();
+        if known.is_empty() {
+            return self.locate();
+        }
+        let wait = self.context.wait("the project to appear", SEARCH_LIMIT);
+        let located = wait.within_limit(|| self.locate())?;
+        if located.is_none() {
+            self.context.warn(format!("project `{}` no longer exists", known.join("`, `")));
+        }
+        Ok(located)
+    }
+
+    /// Ids that this service's project is known by, the newest first.
+    fn known_ids(&self) -> Vec<String> {
+        let partial = self.context.partial().map(|partial: Partial| partial.project_id);
+        let recorded = self.context.existing.as_ref().map(|state| state.resource_id.clone());
+        let mut known: Vec<String> = partial.into_iter().chain(recorded).collect();
+        known.dedup();
+        known
     }
 
     fn locate_by_name(&self, org_id: Option<&str>) -> Result<Option<Project>, Failure> {

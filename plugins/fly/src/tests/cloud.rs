@@ -27,6 +27,9 @@ pub struct Cloud {
     /// Keys are of the form that names its own scheme.
     pub own_scheme: bool,
     pub made: u32,
+    /// For how many requests something new is not shown, and for how many more.
+    pub new_unseen_for: u32,
+    pub unseen_for: u32,
 }
 
 impl Cloud {
@@ -45,6 +48,11 @@ impl Cloud {
             return Ok(answer(401, &json!({"error": "unauthorized"})));
         }
         let path = path.split('?').next().unwrap_or_default().to_owned();
+        if request.method.is_safe() && self.unseen_for > 0 && path != "tokens/current" {
+            self.unseen_for -= 1;
+            let list = path.ends_with("/machines");
+            return Ok(if list { answer(200, &json!([])) } else { not_found() });
+        }
         let parts: Vec<&str> = path.split('/').collect();
         match (request.method, parts.as_slice()) {
             (Method::Get, ["tokens", "current"]) => {
@@ -59,6 +67,7 @@ impl Cloud {
     }
 
     fn trouble(&mut self, otherwise: Response) -> Answer {
+        self.unseen_for = self.new_unseen_for;
         if self.creation_troubles.is_empty() { Ok(otherwise) } else { self.creation_troubles.remove(0) }
     }
 

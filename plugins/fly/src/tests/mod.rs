@@ -284,6 +284,25 @@ fn lost_creations_are_looked_up_and_not_repeated() {
 }
 
 #[test]
+fn what_is_not_shown_yet_is_waited_for() {
+    let cloud = RefCell::new(Cloud { new_unseen_for: 5, ..Cloud::new() });
+    let first = host(&cloud);
+    let state = provision(&first.context("api"), &walkthrough()).state;
+    assert_eq!(first.unsafe_requests().len(), 4);
+    // Nor does a second run take it for gone.
+    let partial = Some(json!({"app": "my-app-api", "machine_id": state.metadata["machine_id"]}).to_string());
+    for (existing, partial) in [(Some(state.clone()), None), (None, partial)] {
+        cloud.borrow_mut().unseen_for = 7;
+        let again = host(&cloud);
+        let context = Context { existing, partial, ..again.context("api") };
+        assert_eq!(provision(&context, &walkthrough()).state.metadata, state.metadata);
+        let machines = again.unsafe_requests().iter().filter(|sent| sent.contains("machines")).count();
+        assert_eq!(machines, 0, "{:?}", again.unsafe_requests());
+        assert_eq!(cloud.borrow().machines.len(), 1);
+    }
+}
+
+#[test]
 fn a_crash_at_any_call_leaves_one_app_and_one_machine() {
     for crash in [Crash::Before, Crash::After] {
         for call in 0.. {

@@ -17,6 +17,8 @@ pub struct Cloud {
     /// How often an operation is seen running.
     pub operations_take: u32,
     pub operation_status: Option<&'static str>,
+    /// For how many requests what exists is not shown.
+    pub unseen_for: u32,
     pub made: u32,
 }
 
@@ -33,6 +35,11 @@ impl Cloud {
             ));
         }
         let path = request.path().strip_prefix("/api/v2").expect("the API's prefix").to_owned();
+        let unseen = self.unseen_for > 0;
+        self.unseen_for = self.unseen_for.saturating_sub(1);
+        if unseen && request.method.is_safe() && path.starts_with("/projects/") {
+            return Ok(not_found());
+        }
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         Ok(match (request.method, parts.as_slice()) {
             (Method::Get, ["users", "me", "organizations"]) => {
@@ -41,6 +48,7 @@ impl Cloud {
                     .collect();
                 answer(200, &json!({ "organizations": list }))
             }
+            (Method::Get, ["projects"]) if unseen => answer(200, &json!({"projects": []})),
             (Method::Get, ["projects"]) => self.list(request),
             (Method::Post, ["projects"]) => return self.create(&request.json()["project"]),
             (method, ["projects", id, rest @ ..]) => self.in_project(method, id, rest, request),

@@ -253,6 +253,21 @@ fn a_crash_at_any_call_leaves_one_project() {
 }
 
 #[test]
+fn a_known_project_that_is_not_shown_yet_is_not_created_again() {
+    let cloud = RefCell::new(Cloud::new());
+    let state = provisioned(&cloud);
+    let partial = Some(json!({"project_id": state.resource_id}).to_string());
+    for (existing, partial) in [(Some(state.clone()), None), (None, partial)] {
+        cloud.borrow_mut().unseen_for = 12;
+        let host = host(&cloud);
+        let context = Context { existing, partial, ..host.context("app-db") };
+        let outcome = Neon::provision(&context, &walkthrough()).expect("provisioned");
+        assert_eq!(outcome.state.resource_id, state.resource_id);
+        assert_eq!(host.unsafe_requests(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_project_that_somebody_deleted_is_created_anew() {
     let cloud = RefCell::new(Cloud::new());
     let state = provisioned(&cloud);
