@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,12 +52,19 @@ pub struct ProcessGate {
     config: ProcessConfig,
     own: Mutex<Vec<Handle>>,
     spawned: AtomicU32,
+    /// Where the log of the process begins that this operation started, in bytes.
+    log_start: AtomicU64,
 }
 
 impl ProcessGate {
     /// The gate of one operation.
     pub fn new(config: ProcessConfig) -> Self {
-        Self { own: Mutex::new(config.known.clone()), config, spawned: AtomicU32::new(0) }
+        Self {
+            own: Mutex::new(config.known.clone()),
+            config,
+            spawned: AtomicU32::new(0),
+            log_start: AtomicU64::new(0),
+        }
     }
 
     /// Starts a process that outlives `ss`, its output appended to the service's log.
@@ -67,7 +74,8 @@ impl ProcessGate {
     pub fn spawn_detached(&self, command: &Command) -> Result<Handle, ProcessError> {
         let prepared = self.prepare(command)?;
         self.journalled(&Effect::Spawn { program: prepared.words[0].clone() }, || {
-            let handle = spawn::detached(&prepared, &self.config.log)?;
+            let (handle, log_start) = spawn::detached(&prepared, &self.config.log)?;
+            self.log_start.store(log_start, Ordering::SeqCst);
             self.own.lock().unwrap_or_else(PoisonError::into_inner).push(handle.clone());
             Ok(handle)
         })
@@ -113,12 +121,14 @@ impl ProcessGate {
         })
     }
 
-    /// The last lines of the service's log, at most 8 KiB.
+    /// The last lines of the service's log, at most 8 KiB. After a start only what was written since: what
+    /// an earlier process said explains nothing about this one.
     pub fn log_tail(&self, lines: u32) -> String {
         let tail = || -> std::io::Result<String> {
             let mut file = std::fs::File::open(&self.config.log)?;
             let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(MAX_LOG_TAIL)))?;
+            let start = length.saturating_sub(MAX_LOG_TAIL).max(self.log_start.load(Ordering::SeqCst));
+            file.seek(SeekFrom::Start(start))?;
             let mut bytes = Vec::new();
             file.take(MAX_LOG_TAIL).read_to_end(&mut bytes)?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())

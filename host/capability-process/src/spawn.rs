@@ -71,9 +71,11 @@ pub(crate) fn find_program(
     found.ok_or_else(|| ProcessError::ProgramNotFound { program: word.to_owned() })
 }
 
-/// Starts the process in a session of its own, so that no terminal's end reaches it.
-pub(crate) fn detached(prepared: &Prepared, log: &Path) -> Result<Handle, ProcessError> {
+/// Starts the process in a session of its own, so that no terminal's end reaches it. Says also where in the
+/// log its output begins.
+pub(crate) fn detached(prepared: &Prepared, log: &Path) -> Result<(Handle, u64), ProcessError> {
     let output = open_log(log)?;
+    let log_start = output.metadata().map_or(0, |known| known.len());
     let errors =
         output.try_clone().map_err(|error| ProcessError::failed(format!("cannot use the log: {error}")))?;
     let mut command = prepared.command();
@@ -92,7 +94,9 @@ pub(crate) fn detached(prepared: &Prepared, log: &Path) -> Result<Handle, Proces
     })?;
     let handle = Handle::of(child.id());
     identity::adopt(child);
-    handle.ok_or_else(|| ProcessError::failed("the process has vanished before it could be recorded"))
+    handle
+        .map(|handle| (handle, log_start))
+        .ok_or_else(|| ProcessError::failed("the process has vanished before it could be recorded"))
 }
 
 fn open_log(log: &Path) -> Result<File, ProcessError> {

@@ -94,6 +94,23 @@ fn starts_watches_and_ends_the_services_own_command() {
 }
 
 #[test]
+fn the_log_of_a_process_begins_with_its_start() {
+    let place = Place::new();
+    let line = "sh -c 'echo once; exec sleep 600'";
+    let first = place.gate(line);
+    let handle = first.spawn_detached(&place.command(line)).unwrap();
+    eventually("the output", || first.log_tail(5) == "once");
+    assert!(first.terminate(&handle, MINUTE).unwrap());
+
+    let second = place.gate(line);
+    assert_eq!(second.log_tail(5), "once", "without a start the whole log");
+    let handle = second.spawn_detached(&place.command(line)).unwrap();
+    eventually("the output", || second.log_tail(5) == "once");
+    assert!(second.terminate(&handle, MINUTE).unwrap());
+    assert_eq!(place.gate(line).log_tail(5), "once\nonce");
+}
+
+#[test]
 fn kills_a_group_that_ignores_term() {
     let place = Place::new();
     let line = "sh -c 'trap \"\" TERM; echo ready; sleep 600 & sleep 600'";
