@@ -53,13 +53,13 @@ impl Provider for LocalProcess {
         if !context.processes().alive(&record.handle()) {
             return Ok(Plan {
                 action: Action::Update,
-                detail: format!("start again: {}", record.not_running()),
+                detail: format!("start again, pid {} is not running", record.pid),
                 changes: vec![gone()],
             });
         }
         let changes = definition.changes_since(&record, context);
         let detail = if changes.is_empty() {
-            record.running()
+            record.alive()
         } else {
             format!("restart process {}", definition.program())
         };
@@ -69,10 +69,8 @@ impl Provider for LocalProcess {
     fn provision(context: &Context<'_>, service: &Service<Options>) -> Result<Outcome, Failure> {
         let definition = Definition::of(context, service)?;
         let lifecycle = Lifecycle::new(context, service, &definition);
-        let (record, what) = lifecycle.converge()?;
-        let healthy = if record.health_check.is_some() { ", health ok" } else { "" };
-        let mut outcome =
-            Outcome::new(record.state(context), format!("{what} (pid {}{healthy})", record.pid));
+        let (record, summary) = lifecycle.converge()?;
+        let mut outcome = Outcome::new(record.state(context), summary);
         for (name, value) in &service.options.credentials {
             outcome = outcome.with_credential(Credential::public(name, options::text(value)));
         }
@@ -88,8 +86,8 @@ impl Provider for LocalProcess {
             return Ok(Health::healthy(record.running()));
         };
         Ok(match lifecycle::probe(context, url) {
-            Ok(()) => Health::healthy(format!("running (pid {}, health ok)", record.pid)),
-            Err(reason) => Health::unhealthy(format!("{}, {reason}", record.running())),
+            Ok(()) => Health::healthy(record.running()),
+            Err(reason) => Health::unhealthy(format!("{}, {reason}", record.alive())),
         })
     }
 

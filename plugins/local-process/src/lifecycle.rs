@@ -39,20 +39,32 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
         Self { context, service, definition }
     }
 
-    /// Makes sure that a healthy process of the definition runs. Returns it and what was done.
-    pub fn converge(&self) -> Result<(Record, &'static str), Failure> {
+    /// Makes sure that a healthy process of the definition runs. Returns it and a line about it.
+    pub fn converge(&self) -> Result<(Record, String), Failure> {
         let file_changed = self.write_config()?;
         let running = Record::latest(self.context).filter(|record| self.is_alive(record));
         let Some(record) = running else {
-            return Ok((self.start()?, "started"));
+            return self.started("started");
         };
         let current = !file_changed && self.definition.changes_since(&record, self.context).is_empty();
         if current && matches!(self.check(&record)?, Verdict::Healthy) {
-            return Ok((self.refreshed(record), "running"));
+            let record = self.refreshed(record);
+            let summary = record.running();
+            return Ok((record, summary));
         }
         terminate(self.context, &record)?;
         self.context.step(format!("stopped (pid {})", record.pid));
-        Ok((self.start()?, "restarted"))
+        self.started("restarted")
+    }
+
+    /// Starts the process. With a health check its start is a step, and the line says that it is healthy.
+    fn started(&self, what: &str) -> Result<(Record, String), Failure> {
+        let record = self.start()?;
+        let summary = match record.health_check {
+            Some(_) => record.running(),
+            None => format!("{what} (pid {})", record.pid),
+        };
+        Ok((record, summary))
     }
 
     /// The record with what may change without a restart.
@@ -91,8 +103,9 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
         let health_check = self.service.options.health_check.clone();
         let record = self.definition.record(handle, health_check, self.context.inputs_digest.clone());
         self.context.save_partial(&record)?;
-        self.context.step(format!("started (pid {})", record.pid));
-        if record.health_check.is_none() {
+        if record.health_check.is_some() {
+            self.context.step(format!("started (pid {})", record.pid));
+        } else {
             self.context.sleep(SETTLE);
         }
         match self.check(&record)? {
@@ -156,11 +169,7 @@ impl<'a, 'h> Lifecycle<'a, 'h> {
                 }
             }
         })?;
-        let verdict = verdict.unwrap_or(Verdict::Unhealthy(reason));
-        if matches!(verdict, Verdict::Healthy) {
-            self.context.step(format!("health check passing at {url}"));
-        }
-        Ok(verdict)
+        Ok(verdict.unwrap_or(Verdict::Unhealthy(reason)))
     }
 
     fn is_alive(&self, record: &Record) -> bool {

@@ -50,8 +50,16 @@ impl Record {
         state
     }
 
-    /// `running (pid 9103)`.
+    /// `running (pid 9103)`, or `running (pid 9103, health ok)` where a check has passed.
     pub fn running(&self) -> String {
+        match self.health_check {
+            Some(_) => format!("running (pid {}, health ok)", self.pid),
+            None => self.alive(),
+        }
+    }
+
+    /// `running (pid 9103)`, whatever its health.
+    pub fn alive(&self) -> String {
         format!("running (pid {})", self.pid)
     }
 

@@ -63,8 +63,8 @@ fn a_process_is_started_and_waited_for() {
     });
     let context = host.context("app");
     let outcome = provision(&context, &with_health_check());
-    assert_eq!(outcome.summary, "started (pid 9103, health ok)");
-    assert_eq!(host.steps(), ["started (pid 9103)", &format!("health check passing at {HEALTH}")]);
+    assert_eq!(outcome.summary, "running (pid 9103, health ok)");
+    assert_eq!(host.steps(), ["started (pid 9103)"]);
     assert_eq!(outcome.state.resource_id, "pid-9103");
     assert_eq!(outcome.state.metadata["pid"], 9103);
     assert_eq!(status(&context, &outcome.state).message, "running (pid 9103, health ok)");
@@ -103,7 +103,7 @@ fn a_dead_process_is_started_again() {
     assert_eq!((health.healthy, health.message.as_str()), (false, "not running (pid 9103)"));
     assert_eq!(LocalProcess::observe(&context, &service, &state).expect("observed").len(), 1);
     let plan = LocalProcess::plan(&context, &service).expect("a plan");
-    assert_eq!((plan.action, plan.detail.as_str()), (Action::Update, "start again: not running (pid 9103)"));
+    assert_eq!((plan.action, plan.detail.as_str()), (Action::Update, "start again, pid 9103 is not running"));
     let outcome = provision(&context, &service);
     assert_eq!(outcome.state.metadata["pid"], 9104);
     assert_eq!(outcome.state.provisioned_at, state.provisioned_at);
