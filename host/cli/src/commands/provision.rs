@@ -200,18 +200,18 @@ impl Observer for Screen {
             Event::Waiting { service, message } => live.waiting(service, message),
             Event::Log { service, level: "warn" | "error", message } => live.detail(service, message),
             Event::Log { service, level, message } if self.verbose => {
-                live.detail(service, &format!("{level}: {message}"))
+                live.detail(service, &format!("{level}: {message}"));
             }
             Event::Log { .. } | Event::Health { .. } => {}
             Event::Done { service, summary, .. } => live.done(service, summary),
             Event::Failed { service, failure, .. } => {
-                live.failed(service, failure::headline(failure), &failure::lines(failure))
+                live.failed(service, failure::headline(failure), &failure::lines(failure));
             }
             Event::Blocked { service, because } => {
                 live.line(&format!("− {service} not started: it needs {}", because.join(", ")));
             }
             Event::Warning { service: Some(service), message } => {
-                live.note(&format!("warning: {service}: {message}"))
+                live.note(&format!("warning: {service}: {message}"));
             }
             Event::Warning { service: None, message } => live.note(&format!("warning: {message}")),
         }

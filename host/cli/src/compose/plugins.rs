@@ -65,7 +65,7 @@ impl<'a> Host<'a> {
                     terminal.note(&format!("compiling plugin `{plugin}` (the first time only)..."));
                 }
                 Notice::NotCached { reason } => {
-                    terminal.warn(&format!("compiled plugins are not kept: {reason}"))
+                    terminal.warn(&format!("compiled plugins are not kept: {reason}"));
                 }
             })),
             ..RuntimeConfig::default()

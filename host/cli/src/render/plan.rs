@@ -50,7 +50,7 @@ fn print_entry(ui: &Ui, entry: &PlanEntry) {
     ui.line(&format!("  {} {} ({provider}){note}", ui.paint(style, glyph), entry.service));
     match &entry.decision {
         Decision::Apply(plan) if entry.exists => {
-            plan.changes.iter().for_each(|change| ui.line(&describe(change)))
+            plan.changes.iter().for_each(|change| ui.line(&describe(change)));
         }
         Decision::Problem { failure: problem } => {
             ui.line(&format!("      {} {}", ui.paint(Style::Bad, "✗"), failure::headline(problem)));
