@@ -27,7 +27,8 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// As [`replace`].
 pub fn replace_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    write_then_rename(path, content, Some(PRIVATE_FILE)).map_err(|source| FileError::new("write", path, source))
+    write_then_rename(path, content, Some(PRIVATE_FILE))
+        .map_err(|source| FileError::new("write", path, source))
 }
 
 /// Makes a folder (and those above it) that only its owner may enter (0700).
