@@ -11,7 +11,7 @@ use crate::core::{Core, Known, Ready, Selection, Surroundings};
 use crate::error::EngineError;
 use crate::journal::ReadOnly;
 use crate::observer::{Event, Observer, Unobserved};
-use crate::resolve::Purpose;
+use crate::resolve::{Purpose, with_remedy};
 
 /// The health of a system's provisioned services.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,7 +107,8 @@ async fn ask(core: &Core, at: usize, known: &Known, state: State, cancel: Cancel
     let context = core.context(declared, &resolved, Some(state.clone()), partial, Uuid::nil());
     let surroundings =
         Surroundings { effects: Arc::new(ReadOnly(None)), progress: Arc::new(Unobserved), cancel };
-    provider.status(&surroundings.operation(&resolved, context), &state).await
+    let answer = provider.status(&surroundings.operation(&resolved, context), &state).await;
+    answer.map_err(|failure| with_remedy(failure, provider.description()))
 }
 
 fn not_its_own(service: &str, state: &State) -> Failure {

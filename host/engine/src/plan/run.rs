@@ -15,7 +15,7 @@ use crate::core::{Core, Known, Ready, Selection, Surroundings};
 use crate::error::EngineError;
 use crate::journal::ReadOnly;
 use crate::observer::Unobserved;
-use crate::resolve::Purpose;
+use crate::resolve::{Purpose, with_remedy};
 use crate::route::SkipReason;
 
 /// Plans the selected services.
@@ -106,7 +106,8 @@ async fn plan_with(
     let incarnation = start.incarnation.unwrap_or_else(uuid::Uuid::nil);
     let operation = surroundings
         .operation(&resolved, core.context(declared, &resolved, start.existing, start.partial, incarnation));
-    let plan = ready.provider.plan(&operation).await?;
+    let planned = ready.provider.plan(&operation).await;
+    let plan = planned.map_err(|failure| with_remedy(failure, description))?;
     Ok(Some(core.showable(plan)))
 }
 

@@ -6,6 +6,21 @@ use ss_secret::{Seals, Source};
 use super::{Declared, Purpose, Resolver, unusable};
 use crate::store::Found;
 
+/// The failure with the command that stores another key, if the provider refused the one it was given.
+pub(crate) fn with_remedy(mut failure: Failure, description: &Description) -> Failure {
+    if failure.kind != FailureKind::Authentication {
+        return failure;
+    }
+    let Some(primary) = description.vault_keys.first() else { return failure };
+    let (provider, name, obtain) = (&description.provider, &primary.name, &primary.obtain);
+    let remedy = format!("`ss vault set-key {provider} {name}` stores another (get a key: {obtain})");
+    failure.next_step = Some(match failure.next_step {
+        Some(step) => format!("{step}; {remedy}"),
+        None => remedy,
+    });
+    failure
+}
+
 impl Resolver {
     /// The key as a sealed token; none if the provider can do without and there is none.
     pub(super) fn api_key(

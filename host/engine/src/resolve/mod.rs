@@ -24,6 +24,7 @@ use ss_secret::{Scrubber, Seals, Secret, Source};
 pub use declared::Declared;
 pub(crate) use declared::{digest_of, idempotency_key};
 pub(crate) use fill::template_pointers;
+pub(crate) use key::with_remedy;
 pub(crate) use schema::{OptionFault, Schemas};
 
 use crate::store::{Store, StoreError};
