@@ -27,7 +27,7 @@ use service::{Called, Run};
 
 use crate::core::Core;
 use crate::error::{EngineError, with_causes};
-use crate::journal::{Flush, Record, RunBegin, RunStatus};
+use crate::journal::{Flush, JournalError, Record, RunBegin, RunStatus};
 use crate::observer::{Event, Observer};
 use crate::plan::{Decision, PlanEntry, SystemPlan};
 use crate::resolve::digest_of;
@@ -200,12 +200,21 @@ fn finish(run: &Run, started: Timestamp, services: Vec<ServiceReport>) -> RunRep
     let mut status = status_of(run, &services);
     let mut warnings = run.known.warnings.clone();
     let mut uncommitted = None;
-    match commit_and_end(run, &achieved, status) {
-        Ok(Some(warning)) => {
-            run.observer.event(Event::Warning { service: None, message: &warning });
-            warnings.push(warning);
+    match core.commit(&achieved) {
+        Ok(committed) => {
+            let ended = end(run, &achieved, committed.overlay, status);
+            let unrecorded = ended.err().map(|error| {
+                format!(
+                    "the end of the run is not recorded, so the next one looks at it again: {}",
+                    with_causes(&error)
+                )
+            });
+            for warning in committed.warning.into_iter().chain(unrecorded) {
+                let warning = core.without_secrets(&warning);
+                run.observer.event(Event::Warning { service: None, message: &warning });
+                warnings.push(warning);
+            }
         }
-        Ok(None) => {}
         Err(error) => {
             status = RunStatus::Failed;
             let failure = Failure::new(FailureKind::Unavailable, core.without_secrets(&with_causes(&error)));
@@ -225,18 +234,11 @@ fn finish(run: &Run, started: Timestamp, services: Vec<ServiceReport>) -> RunRep
     }
 }
 
-/// Returns a warning if the overlay could not be edited.
-fn commit_and_end(
-    run: &Run,
-    achieved: &StateChanges,
-    status: RunStatus,
-) -> Result<Option<String>, EngineError> {
-    let committed = run.core.commit(achieved)?;
-    let states = digest_of(achieved);
-    run.journal.append(Record::Commit { states, overlay: committed.overlay }, Flush::Later)?;
+/// Records that vault and overlay hold what was achieved, and that the run is over.
+fn end(run: &Run, achieved: &StateChanges, overlay: bool, status: RunStatus) -> Result<(), JournalError> {
+    run.journal.append(Record::Commit { states: digest_of(achieved), overlay }, Flush::Later)?;
     run.journal.append(Record::RunEnd { status }, Flush::Now)?;
-    run.core.runs.end(run.id)?;
-    Ok(committed.warning)
+    run.core.runs.end(run.id)
 }
 
 fn status_of(run: &Run, services: &[ServiceReport]) -> RunStatus {

@@ -14,7 +14,7 @@ use crate::journal::{Flush, Intent, Journal, JournalError, OpId, OpJournal, OpKi
 use crate::observer::{Observer, ServiceProgress};
 use crate::plan::PlanEntry;
 use crate::recovery::Start;
-use crate::resolve::{Purpose, Resolved, idempotency_key, unusable};
+use crate::resolve::{Purpose, Resolved, idempotency_key, unusable, with_remedy};
 
 /// A run under way, as its services share it.
 pub(crate) struct Run {
@@ -69,6 +69,10 @@ impl Run {
         match outcome.and_then(|outcome| self.check(ready, outcome)) {
             Ok(outcome) => self.keep(op, ready, before.as_ref(), &effects, outcome),
             Err(failure) => {
+                // Whatever the provider makes of effects that cannot be announced, this is the cause.
+                if let Some(error) = self.journal.closed() {
+                    return Err(unrecorded(error));
+                }
                 let failure = core.clean(failure);
                 let class = classify(&failure.kind, effects.has_effects());
                 let record = Record::OpFailed { op, class, failure: failure.clone() };
@@ -108,7 +112,8 @@ impl Run {
         let surroundings = self.surroundings(declared.service.clone(), effects);
         let context = core.context(declared, resolved, start.existing, start.partial, incarnation);
         let operation = surroundings.operation(resolved, context);
-        self.within_patience(ready.provider.provision(&operation)).await
+        let called = self.within_patience(ready.provider.provision(&operation)).await;
+        called.map_err(|failure| with_remedy(failure, ready.provider.description()))
     }
 
     fn surroundings(&self, service: String, effects: Arc<dyn ss_provider::Effects>) -> Surroundings {

@@ -38,10 +38,12 @@ pub enum JournalError {
     #[error("a journal record was refused because it holds a secret")]
     Secret,
     /// An earlier write failed; the end of the file is unknown.
-    #[error("the journal `{}` cannot be written since an earlier write failed", path.display())]
+    #[error("the journal `{}` cannot be written since an earlier write failed: {reason}", path.display())]
     Closed {
         /// The journal.
         path: PathBuf,
+        /// Why that write failed.
+        reason: String,
     },
     /// A record cannot be put into words.
     #[error("a journal record cannot be written as JSON: {reason}")]

@@ -12,6 +12,7 @@ use ss_secret::Scrubber;
 
 use super::line::{Line, genesis, seal};
 use super::{JournalError, OpId, Record};
+use crate::error::with_causes;
 
 /// The journal of a run, shared by its operations.
 ///
@@ -30,8 +31,8 @@ struct Tail {
     file: AppendFile,
     seq: u64,
     prev: String,
-    /// A write failed: the end of the file may be torn, and a line after it would hide that.
-    closed: bool,
+    /// Why a write failed: the end of the file may be torn then, and a line after it would hide that.
+    closed: Option<String>,
 }
 
 /// When a record must be on disk.
@@ -50,7 +51,7 @@ impl Journal {
         Ok(Self {
             path: path.to_owned(),
             scrubber,
-            tail: Mutex::new(Tail { file, seq: 0, prev: genesis(), closed: false }),
+            tail: Mutex::new(Tail { file, seq: 0, prev: genesis(), closed: None }),
             effects: AtomicU64::new(0),
         })
     }
@@ -63,8 +64,8 @@ impl Journal {
     /// Appends a record.
     pub(crate) fn append(&self, record: Record, flush: Flush) -> Result<(), JournalError> {
         let mut tail = self.lock();
-        if tail.closed {
-            return Err(JournalError::Closed { path: self.path.clone() });
+        if let Some(reason) = &tail.closed {
+            return Err(JournalError::Closed { path: self.path.clone(), reason: reason.clone() });
         }
         let line = Line { seq: tail.seq, prev: tail.prev.clone(), at: Timestamp::now(), record };
         let (text, sum) = seal(&self.clean(&line)?);
@@ -73,12 +74,18 @@ impl Journal {
             Flush::Later => tail.file.append(text.as_bytes()),
         };
         if let Err(error) = written {
-            tail.closed = true;
+            tail.closed = Some(with_causes(&error));
             return Err(error.into());
         }
         tail.seq += 1;
         tail.prev = sum;
         Ok(())
+    }
+
+    /// Why nothing can be appended any more, if an earlier write failed.
+    pub(crate) fn closed(&self) -> Option<JournalError> {
+        let reason = self.lock().closed.clone()?;
+        Some(JournalError::Closed { path: self.path.clone(), reason })
     }
 
     /// The journal as the operation `op` sees it.
