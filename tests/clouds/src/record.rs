@@ -1,6 +1,7 @@
 //! What a stand-in remembers of every request.
 
 use std::fmt;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -43,6 +44,8 @@ pub enum Surface {
 /// One request and what became of it.
 #[derive(Debug, Clone)]
 pub struct Recorded {
+    /// When it arrived.
+    pub received: Instant,
     /// API or app.
     pub surface: Surface,
     /// Upper case.

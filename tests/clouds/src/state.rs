@@ -55,6 +55,7 @@ impl State {
         let surface = self.world.surface(call);
         let trouble = self.trouble(call, surface);
         self.requests.push(Recorded {
+            received: call.received,
             surface,
             method: call.method.to_string(),
             path: call.path.clone(),
