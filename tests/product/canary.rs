@@ -8,11 +8,20 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 /// Insists that the secret stands nowhere: not in the outputs, not in any file of the environment.
 ///
 /// `known` are files (by the end of their path) in which it must be, because a person asked for it there.
-pub fn assert_absent(environment: &crate::TestEnvironment, secret: &str, outputs: &[&crate::Output], known: &[&str]) {
+pub fn assert_absent(
+    environment: &crate::TestEnvironment,
+    secret: &str,
+    outputs: &[&crate::Output],
+    known: &[&str],
+) {
     let forms = encodings(secret);
     for output in outputs {
         for (name, form) in &forms {
-            assert!(!output.raw.contains(form.as_str()), "the output holds a secret ({name}):\n{}", output.raw);
+            assert!(
+                !output.raw.contains(form.as_str()),
+                "the output holds a secret ({name}):\n{}",
+                output.raw
+            );
         }
     }
     visit(environment.root(), &mut |path| {

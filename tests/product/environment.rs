@@ -13,7 +13,6 @@ pub struct TestEnvironment {
 
 /// What a run of `ss` printed, with what differs from run to run replaced.
 #[derive(Debug, Clone)]
-#[must_use = "look at what it printed"]
 pub struct Output {
     /// Exit code; -1 if a signal ended it.
     pub code: i32,
@@ -95,11 +94,13 @@ impl TestEnvironment {
     }
 
     /// Runs `ss` to its end.
+    #[must_use = "it may have failed"]
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.finish(&self.command(arguments).output().expect("ss runs"))
     }
 
     /// Runs `ss` with this text on its standard input.
+    #[must_use = "it may have failed"]
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         use std::io::Write as _;
         let mut child = self
@@ -120,7 +121,8 @@ impl TestEnvironment {
         output
     }
 
-    fn finish(&self, output: &std::process::Output) -> Output {
+    /// What a run that has ended printed.
+    pub fn finish(&self, output: &std::process::Output) -> Output {
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         Output {
@@ -141,6 +143,12 @@ impl TestEnvironment {
     }
 }
 
+impl Default for TestEnvironment {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Drop for TestEnvironment {
     /// Ends the processes that `ss` started here: those whose working directory lies in this folder.
     fn drop(&mut self) {
@@ -148,6 +156,13 @@ impl Drop for TestEnvironment {
             let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
         }
     }
+}
+
+/// Says that a test could not run, loudly: what tests print with macros is hidden when they pass.
+pub fn not_run(program: &str, package: &str) {
+    use std::io::Write as _;
+    let line = format!("NOT RUN: the program `{program}` is missing (Debian package `{package}`)\n");
+    std::io::stderr().write_all(line.as_bytes()).expect("stderr");
 }
 
 /// Numbers of the processes whose working directory lies below the folder.
@@ -158,7 +173,8 @@ pub fn processes_below(folder: &Path) -> Vec<u32> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| {
-            std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|directory| directory.starts_with(&folder))
+            std::fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|directory| directory.starts_with(&folder))
         })
         .collect()
 }
@@ -188,7 +204,8 @@ fn replace_durations(text: &str) -> String {
         let unit_len = ["ms", "s"]
             .into_iter()
             .find(|unit_name| {
-                unit.strip_prefix(unit_name).is_some_and(|tail| !tail.starts_with(|c: char| c.is_alphanumeric()))
+                unit.strip_prefix(unit_name)
+                    .is_some_and(|tail| !tail.starts_with(|c: char| c.is_alphanumeric()))
             })
             .map(|unit_name| after.len() - number - unit.len() + unit_name.len());
         match unit_len {

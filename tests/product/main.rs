@@ -2,8 +2,13 @@
 //!
 //! One module per subject. All of them are in one binary, so that it links once.
 
-mod environment;
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and speak so")]
+
 mod canary;
+mod crash;
+mod environment;
+mod rehearsal;
 mod vault;
+mod walkthrough;
 
 pub use environment::{Output, TestEnvironment};

@@ -133,8 +133,7 @@ fn a_stock_age_opens_the_vault() {
         .arg(objects[0].path())
         .output();
     let Ok(opened) = opened else {
-        eprintln!("NOT RUN: the program `age` is missing (Debian package `age`)");
-        return;
+        return crate::environment::not_run("age", "age");
     };
     assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
     assert!(String::from_utf8_lossy(&opened.stdout).contains("opened-by-age"));
