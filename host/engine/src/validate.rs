@@ -77,8 +77,8 @@ fn options(core: &Core, service: &ServiceConfig, ready: &Ready) -> Vec<Diagnosti
                 (true, None) => ("invalid-option", Diagnostic::error),
                 (false, _) => ("unknown-option", Diagnostic::warning),
             };
-            let message = format!("`services.{}`: {}", service.id.value, fault.message);
-            let finding = make(code, message).label(span, format!("option of `{}`", declared.provider));
+            let finding = make(code, fault.sentence(declared))
+                .label(span, format!("option of `{}`", declared.provider));
             Diagnostic { help: fault.help.clone(), ..finding }
         })
         .collect()

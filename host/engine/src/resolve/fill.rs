@@ -132,10 +132,11 @@ impl Resolver {
         if may_wait || matches!(purpose, Purpose::Look) {
             return Ok(Reference { value: None, canonical });
         }
-        let message = format!(
-            "`{place}` needs the vault key `{key}`, which is not there; looked for {}",
-            tried.join(", ")
-        );
+        let looked = match tried.as_slice() {
+            [only] if *only == format!("`{key}`") => String::new(),
+            _ => format!("; looked for {}", tried.join(", ")),
+        };
+        let message = format!("`{place}` needs `{key}`, which is not in the vault{looked}");
         Err(wrong(place, message).with_next_step(format!("run `{fix}`")))
     }
 }

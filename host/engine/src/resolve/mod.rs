@@ -176,10 +176,7 @@ fn invalid(declared: &Declared, fault: &OptionFault) -> Failure {
         path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
     }
     let path = declared.path_of(&path);
-    let failure = Failure::new(
-        FailureKind::InvalidConfiguration { path: path.clone() },
-        format!("`{}`, `{path}`: {}", declared.service, fault.message),
-    );
+    let failure = Failure::new(FailureKind::InvalidConfiguration { path }, fault.sentence(declared));
     match &fault.help {
         Some(help) => failure.with_next_step(help.clone()),
         None => failure,

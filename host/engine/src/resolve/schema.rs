@@ -6,11 +6,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 use ss_config::closest;
 use ss_provider::Description;
+
+use super::Declared;
 
 /// What is wrong with an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +23,18 @@ pub(crate) struct OptionFault {
     pub key: Option<String>,
     /// The provider cannot work with it.
     pub fatal: bool,
-    /// What is wrong, in one sentence without a full stop.
+    /// What is wrong with the value: what follows its name in a sentence.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+}
+
+impl OptionFault {
+    /// What is wrong, in one sentence without a full stop.
+    pub(crate) fn sentence(&self, declared: &Declared) -> String {
+        let option = self.pointer.strip_prefix('/').unwrap_or(&self.pointer).replace('/', ".");
+        format!("`services.{}.{}` {}", declared.service, declared.path_of(&option), self.message)
+    }
 }
 
 /// The compiled schemas of all providers used so far.
@@ -110,7 +120,9 @@ fn broken_schema(provider: &str, reason: &str) -> OptionFault {
         pointer: String::new(),
         key: None,
         fatal: true,
-        message: format!("the plugin `{provider}` has no usable schema for its options: {reason}"),
+        message: format!(
+            "cannot be judged: the plugin `{provider}` has no usable schema for its options: {reason}"
+        ),
         help: Some("report this to the plugin's author".into()),
     }
 }
@@ -152,24 +164,51 @@ fn fault_of(error: &ValidationError<'_>, known: &[String]) -> Vec<OptionFault> {
             .map(|key| OptionFault {
                 key: Some(key.clone()),
                 help: if pointer.is_empty() { known_options(key, known) } else { None },
-                ..fault(format!("unknown option `{key}`"))
+                ..fault(format!("has no option `{key}`"))
             })
             .collect(),
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             vec![OptionFault {
                 help: Some(format!("add `{name}: …`")),
-                ..fault(format!("the option `{name}` is missing"))
+                ..fault(format!("lacks the option `{name}`"))
             }]
         }
         ValidationErrorKind::Enum { options } => {
             let choices: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
-            vec![fault(format!("the value is not one of {}", choices.join(", ")))]
+            vec![fault(format!("is not one of {}", choices.join(", ")))]
         }
         ValidationErrorKind::Pattern { pattern } => {
-            vec![fault(format!("the value does not match `{pattern}`"))]
+            vec![fault(format!("does not match `{pattern}`"))]
         }
-        _ => vec![fault(error.masked_with("the value").to_string())],
+        ValidationErrorKind::Type { kind } => {
+            let types: Vec<&str> = match kind {
+                TypeKind::Single(one) => vec![type_name(*one)],
+                TypeKind::Multiple(several) => several.iter().map(type_name).collect(),
+            };
+            vec![fault(format!("must be {}", types.join(" or ")))]
+        }
+        _ => {
+            let sentence = error.masked_with(VALUE).to_string();
+            let predicate = sentence.strip_prefix(VALUE).map(str::trim_start);
+            vec![fault(predicate.map_or_else(|| format!("is not valid: {sentence}"), str::to_owned))]
+        }
+    }
+}
+
+/// What stands for the value in a sentence that must not repeat it.
+const VALUE: &str = "the value";
+
+/// A type as a person who writes YAML calls it.
+fn type_name(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "empty",
+        JsonType::Number => "a number",
+        JsonType::Object => "a map",
+        JsonType::String => "text",
     }
 }
 
@@ -181,7 +220,7 @@ fn unmentioned(options: &Value, known: &[String], provider: &str) -> Vec<OptionF
             pointer: String::new(),
             key: Some(key.clone()),
             fatal: false,
-            message: format!("`{provider}` has no option `{key}`"),
+            message: format!("has the option `{key}`, which `{provider}` does not know"),
             help: known_options(key, known),
         })
         .collect()
@@ -263,7 +302,7 @@ mod tests {
         let options = json!({"port": "{{ vault('x') }}", "auth": {"key": "{{ vault('y') }}"}});
         let faults = check(schema, &options, &["/port", "/auth/key"]);
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert_eq!(faults[0].message, "the option `region` is missing");
+        assert_eq!(faults[0].message, "lacks the option `region`");
     }
 
     #[test]

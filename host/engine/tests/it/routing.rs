@@ -70,9 +70,9 @@ fn findings_stand_at_their_place_in_the_file() {
         })
         .collect();
     let expect = [
-        "starsystem.yaml:6:7: error: `services.a`: unknown option `regoin` [unknown-option] did you mean `region`?",
-        "starsystem.yaml:7:15: error: `services.a`: the value is not one of `iad`, `ams` [invalid-option] ",
-        "starsystem.yaml:4:5: error: `services.a`: the option `app` is missing [invalid-option] add `app: …`",
+        "starsystem.yaml:6:7: error: `services.a.target` has no option `regoin` [unknown-option] did you mean `region`?",
+        "starsystem.yaml:7:15: error: `services.a.target.region` is not one of `iad`, `ams` [invalid-option] ",
+        "starsystem.yaml:4:5: error: `services.a.target` lacks the option `app` [invalid-option] add `app: …`",
         "starsystem.yaml:12:13: warning: no plugin provides `flly`; `b` is skipped [unknown-provider] did you mean `fly`?",
         "starsystem.yaml:13:3: warning: the service `fly` has the name of a provider [service-named-like-provider] `fly.api_key` in the vault means the provider's key; give the service another id",
     ];
