@@ -163,6 +163,11 @@ impl<'a> Keys<'a> {
         if let (Address::Service { .. }, Some(scope)) = (address, self.scope) {
             return vec![format!("`{address}` ({})", scope.id())];
         }
+        if let Address::Namespace { namespace, key } = address
+            && namespace == BARE
+        {
+            return vec![format!("`{key}`"), format!("`{namespace}.{key}`")];
+        }
         let place = |location: Location| {
             if location.namespace == BARE {
                 format!("`{}`", location.key)

@@ -167,8 +167,8 @@ fn a_key_is_looked_up_in_the_documented_order() {
     assert_eq!(
         error.to_string(),
         "no value for `providers:fly/api_key`; looked in the environment variable `MY_FLY_KEY`, \
-         `MY_FLY_KEY` in the vault, `providers:fly.api_key` in the vault, `providers:fly.api_token` in the vault, \
-         `providers:fly.token` in the vault, `fly.api_key` in the vault, `fly.api_token` in the vault, \
+         `MY_FLY_KEY` in the vault, `secrets.MY_FLY_KEY` in the vault, `providers:fly.api_key` in the vault, \
+         `providers:fly.api_token` in the vault, `providers:fly.token` in the vault, `fly.api_key` in the vault, `fly.api_token` in the vault, \
          `fly.token` in the vault, the environment variable `FLY_API_TOKEN`"
     );
     assert_eq!(error.fix(), Some("ss vault set-key fly api_key"));
