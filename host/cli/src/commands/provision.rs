@@ -131,7 +131,8 @@ fn summarise(
         ));
         failure::lines(failure).iter().for_each(|line| ui.note(&format!("  {line}")));
     }
-    ui.note(&format!("next: fix what failed and run `{command}` again; it goes on from here"));
+    let first = if failed > 0 { "fix what failed and " } else { "" };
+    ui.note(&format!("next: {first}run `{command}` again; it goes on from here"));
     Err(CommandError::shown())
 }
 

@@ -107,7 +107,7 @@ impl<'a> Host<'a> {
             let (plugin, provider) = task
                 .await
                 .map_err(|error| CommandError::caused_by("a plugin could not be described", &error))?;
-            let provider = provider.map_err(|error| unusable(&error))?;
+            let provider = provider.map_err(|error| unusable(plugin.name(), &error))?;
             listings.push(Listing { description: provider.description().clone(), plugin });
         }
         Ok(listings)
@@ -146,7 +146,7 @@ impl<'a> Host<'a> {
                 .runtime
                 .provider(admitted.plugin, granted, services.clone())
                 .await
-                .map_err(|error| unusable(&error))?;
+                .map_err(|error| unusable(&name, &error))?;
             used.insert(name.name().to_owned(), provider);
         }
         Ok((Plugins { used, names }, catalog))
@@ -266,12 +266,12 @@ fn is_used(system: &System, description: &Description) -> bool {
     })
 }
 
-fn unusable(error: &RuntimeError) -> CommandError {
+fn unusable(name: &PluginName, error: &RuntimeError) -> CommandError {
     let command_error = CommandError::of(error);
     match error {
-        RuntimeError::Unfit { reason: Unfit::NotGranted { .. }, plugin } => command_error.hint(format!(
+        RuntimeError::Unfit { reason: Unfit::NotGranted { .. }, .. } => command_error.hint(format!(
             "`starsystem.lock` grants it less than it needs; to grant what it asks for, delete the `[[plugin]]` \
-             table of `{plugin}` from the lock"
+             table of `{name}` from the lock"
         )),
         _ => command_error,
     }

@@ -97,7 +97,10 @@ impl Project {
         .map_err(|error| engine_error(&error))?;
         let mut findings = findings;
         findings.extend(engine.validate());
-        findings.sort_by_key(|finding| !finding.is_error());
+        findings.sort_by_key(|finding| {
+            let place = finding.labels.first().map(|label| (label.span.source, label.span.start));
+            (!finding.is_error(), place)
+        });
         diagnostics::report(ui, &sources, &findings)?;
         Ok(Self { file: file_name(&arguments.file), sources, findings, system, engine, workspace })
     }

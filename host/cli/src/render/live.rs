@@ -47,16 +47,13 @@ impl Live {
 
     /// A service begins.
     pub fn started(&self, service: &str, provider: &str) {
-        self.begin(service, &format!("{service} via {provider}..."));
-    }
-
-    fn begin(&self, service: &str, what: &str) {
+        let what = format!("{service} via {provider}...");
         let heading = format!("→ {what}");
         match &mut *self.view() {
             View::Terminal { progress, running } => {
                 let bar = progress.add(ProgressBar::new_spinner());
                 bar.set_style(spinner());
-                bar.set_message(what.to_owned());
+                bar.set_message(what);
                 bar.enable_steady_tick(TICK);
                 running.insert(
                     service.to_owned(),
@@ -98,10 +95,11 @@ impl Live {
         self.end(service);
     }
 
-    /// A service has failed, perhaps before it began; `lines` say why and what to do.
+    /// A service has failed; `lines` say why and what to do. If it never began, the plan has shown them.
     pub fn failed(&self, service: &str, message: &str, lines: &[String]) {
         if !self.has_begun(service) {
-            self.begin(service, service);
+            self.line(&format!("{} {service} not started: {message}", self.ui.paint(Style::Bad, "✗")));
+            return;
         }
         self.add(service, format!("  {} {message}", self.ui.paint(Style::Bad, "✗")));
         for line in lines {

@@ -44,7 +44,9 @@ fn print_entry(ui: &Ui, entry: &PlanEntry) {
             Action::Update => format!(" · will update ({})", plan.detail),
             Action::Replace => format!(" · will REPLACE, its data is lost ({})", plan.detail),
         },
-        _ if entry.interrupted => " · an earlier run was cut short here; it will be resumed".to_owned(),
+        _ if entry.interrupted => {
+            " · an earlier run did not finish it; this one goes on from there".to_owned()
+        }
         _ => String::new(),
     };
     ui.line(&format!("  {} {} ({provider}){note}", ui.paint(style, glyph), entry.service));
