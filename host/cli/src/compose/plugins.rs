@@ -140,7 +140,7 @@ impl<'a> Host<'a> {
                 ))
                 .hint("run the command once without --locked, and commit `starsystem.lock`"));
             }
-            let admitted = workspace.admit(registry, &name).map_err(not_admitted)?;
+            let admitted = workspace.admit_loaded(plugin).map_err(not_admitted)?;
             let granted = grant(admitted.granted, self.endpoints(workspace, system, &name)?);
             let provider = self
                 .runtime
