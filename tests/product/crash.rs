@@ -124,6 +124,11 @@ fn assert_said_so(rehearsal: &Rehearsal, output: &Output) {
         assert_eq!(output.code, 1, "{}", output.raw);
         assert!(output.raw.contains("no storage space"), "it does not say why:\n{}", output.raw);
     }
+    assert!(
+        output.raw.matches("no storage space").count() <= 2,
+        "it says so again and again:\n{}",
+        output.raw
+    );
     assert!(!output.raw.contains("has a bug"), "{}", output.raw);
     assert_eq!(without_state(&rehearsal.overlay()), Rehearsal::delivered_overlay());
     assert_eq!(rehearsal.environment.run(&["validate", "--env=prod"]).code, 0);

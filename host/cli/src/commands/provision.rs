@@ -91,9 +91,6 @@ fn summarise(
             ServiceOutcome::Skipped { .. } => {}
         }
     }
-    for warning in &report.warnings {
-        ui.warn(warning);
-    }
     let seconds = (report.ended.as_millisecond() - report.started.as_millisecond()).max(0) as f64 / 1000.0;
     let mut counts = vec![format!("{created} created"), format!("{verified} verified")];
     if updated > 0 {

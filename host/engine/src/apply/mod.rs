@@ -72,9 +72,10 @@ impl Core {
         interrupt: Interrupt,
     ) -> Result<Run, EngineError> {
         let mut known = self.known()?;
-        known.warnings.extend(self.commit(&known.uncommitted)?.warning);
-        for message in &known.warnings {
-            observer.event(Event::Warning { service: None, message });
+        // The plan has told the other warnings.
+        if let Some(message) = self.commit(&known.uncommitted)?.warning {
+            observer.event(Event::Warning { service: None, message: &message });
+            known.warnings.push(message);
         }
         let id = Uuid::new_v4();
         let begin = RunBegin {

@@ -12,7 +12,6 @@ use ss_secret::Scrubber;
 
 use super::line::{Line, genesis, seal};
 use super::{JournalError, OpId, Record};
-use crate::error::with_causes;
 
 /// The journal of a run, shared by its operations.
 ///
@@ -74,7 +73,7 @@ impl Journal {
             Flush::Later => tail.file.append(text.as_bytes()),
         };
         if let Err(error) = written {
-            tail.closed = Some(with_causes(&error));
+            tail.closed = Some(error.source.to_string());
             return Err(error.into());
         }
         tail.seq += 1;
