@@ -1,6 +1,7 @@
 //! A place where `ss` runs as on a fresh machine: empty home, cleared environment, a folder of its own.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,6 +25,14 @@ pub struct Output {
     pub raw: String,
 }
 
+impl Output {
+    /// Standard error without the lines about plugins being compiled, whose order is not fixed.
+    pub fn notes(&self) -> String {
+        let lines = self.stderr.lines().filter(|line| !line.starts_with("compiling plugin"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl TestEnvironment {
     /// An empty project in an empty home.
     pub fn new() -> Self {
@@ -41,6 +50,24 @@ impl TestEnvironment {
         let home = this.home().display().to_string();
         this.set("HOME", &home);
         this.set("NO_COLOR", "1");
+        this
+    }
+
+    /// As [`new`](Self::new), with the built-in plugins compiled already, which is most of a first run.
+    pub fn warm() -> Self {
+        let this = Self::new();
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("warm-home");
+        let mut compile = this.command(&["catalog"]);
+        let output = compile.env("STARSYSTEM_HOME", &home).output().expect("ss runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let cache = this.ss_home().join("cache");
+        for folder in [&this.ss_home(), &cache] {
+            std::fs::create_dir(folder).expect("a folder");
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).expect("a mode");
+        }
+        for file in std::fs::read_dir(home.join("cache")).expect("a cache").flatten() {
+            std::fs::copy(file.path(), cache.join(file.file_name())).expect("a copy");
+        }
         this
     }
 

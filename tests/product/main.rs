@@ -4,10 +4,17 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and speak so")]
 
+mod caddy;
 mod canary;
+mod configuration;
 mod crash;
 mod environment;
+mod home;
+mod local;
+mod processes;
+mod reference;
 mod rehearsal;
+mod supply_chain;
 mod vault;
 mod walkthrough;
 
