@@ -6,7 +6,7 @@ use crate::environment::processes_below;
 use crate::{Output, TestEnvironment};
 
 /// Makes other content for a file of this length.
-type Tamper = Box<dyn Fn(usize) -> Vec<u8>>;
+type Tamper<'a> = Box<dyn Fn(usize) -> Vec<u8> + 'a>;
 
 const LOCK: &str = "starsystem.lock";
 
@@ -197,7 +197,7 @@ fn a_foreign_file_in_the_cache_is_never_loaded() {
         bytes[middle] ^= 1;
         bytes
     };
-    let tampers: [(&str, Tamper); 5] = [
+    let tampers: [(&str, Tamper<'_>); 5] = [
         ("garbage", Box::new(|_| b"no compiled code at all".to_vec())),
         ("empty", Box::new(|_| Vec::new())),
         ("another plugin's", Box::new(|at| contents[(at + 1) % contents.len()].clone())),
