@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => commands::validate::run(&ui, &scrubber, &arguments),
         Command::Catalog(arguments) => commands::catalog::run(&ui, &scrubber, &arguments),
         Command::Vault(arguments) => commands::vault::run(&ui, &scrubber, &arguments),
+        Command::Plugin(arguments) => commands::plugin::run(&ui, &scrubber, &arguments),
         Command::Completions { shell } => commands::reference::completions(shell),
         Command::Man { folder } => commands::reference::man_pages(&folder),
     };

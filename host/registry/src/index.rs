@@ -160,6 +160,11 @@ impl Marks {
         lines_of(bytes)?.map(|(number, text)| parse_line(number, text)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Every mark, oldest first.
+    pub fn all(&self) -> &[Mark] {
+        &self.0
+    }
+
     /// The gravest mark on a version.
     pub fn on(&self, version: &Version) -> Option<&Mark> {
         let of = |kind| self.0.iter().find(move |mark| mark.v == *version && mark.mark == kind);

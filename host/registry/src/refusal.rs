@@ -130,6 +130,12 @@ pub enum Refusal {
 /// Why a plugin could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// Its namespace is bound to no registry that this machine knows.
+    #[error("no registry is known for the namespace `{}` of `{plugin}`", plugin.namespace())]
+    NoRegistry {
+        /// The plugin.
+        plugin: PluginName,
+    },
     /// The registry has no such plugin.
     #[error("the registry `{registry}` has no plugin `{plugin}`")]
     UnknownPlugin {

@@ -7,11 +7,12 @@ use crate::component::MAX_COMPONENT;
 use crate::dsse::MAX_ENVELOPE;
 use crate::embedded::{self, Embedded};
 use crate::index::{Index, IndexError, Line, MAX_INDEX, MarkKind, Marks};
-use crate::key::Delegation;
+use crate::key::{Delegation, KeyId};
 use crate::name::OFFICIAL;
 use crate::refusal::{LoadError, Refusal};
 use crate::source::{Source, SourceError};
-use crate::verify::{VerifiedPlugin, Wanted};
+use crate::statement::Release;
+use crate::verify::{Promise, VerifiedPlugin, Wanted};
 use crate::{PluginName, layout};
 
 /// `config.json`: what kind of registry it is.
@@ -22,6 +23,17 @@ pub struct Config {
     pub version: u32,
     /// What the registry calls itself.
     pub name: String,
+}
+
+/// A release as its publisher announced it. Who trusts it enough to run it [loads](Registry::load) it.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    /// Its line in the index.
+    pub line: Line,
+    /// What the signed statement says.
+    pub release: Release,
+    /// The trusted keys that signed the statement, sorted.
+    pub signers: Vec<KeyId>,
 }
 
 /// A registry of plugins.
@@ -120,39 +132,66 @@ impl Registry {
     /// # Errors
     /// [`LoadError`]; [`LoadError::Refused`] says which check it did not pass.
     pub fn load(&self, plugin: &PluginName, version: &Version) -> Result<VerifiedPlugin, LoadError> {
+        let refused = |refusal| refused(plugin, version, refusal);
+        let line = self.line(plugin, version)?;
+        if let Some(mark) = self.marks(plugin)?.on(version).filter(|mark| mark.mark == MarkKind::Revoked) {
+            return Err(refused(Refusal::Revoked { reason: mark.reason.clone() }));
+        }
+        let (wanted, promise) = self.promise(plugin, version, &line)?;
+        let component = self
+            .read(&layout::component(line.digest), MAX_COMPONENT)?
+            .ok_or_else(|| refused(Refusal::ComponentMissing { digest: line.digest }))?;
+        wanted.component(&line, promise, component).map_err(refused)
+    }
+
+    /// What is announced of a release: its index line and its verified statement. The component is not
+    /// looked at, and need not be here; a release that was taken back is described too.
+    ///
+    /// # Errors
+    /// [`LoadError`], as for [`load`](Self::load).
+    pub fn announcement(&self, plugin: &PluginName, version: &Version) -> Result<Announcement, LoadError> {
+        let line = self.line(plugin, version)?;
+        let (_, promise) = self.promise(plugin, version, &line)?;
+        let (release, signers) = promise.into_parts();
+        Ok(Announcement { line, release, signers })
+    }
+
+    /// What was said of a plugin's releases after they were published.
+    ///
+    /// # Errors
+    /// If the file of marks cannot be read or is damaged.
+    pub fn marks(&self, plugin: &PluginName) -> Result<Marks, LoadError> {
+        let bytes = self.read(&layout::marks(plugin), MAX_INDEX as u64)?.unwrap_or_default();
+        Marks::parse(&bytes).map_err(|source| self.bad_index(plugin, source))
+    }
+
+    fn line(&self, plugin: &PluginName, version: &Version) -> Result<Line, LoadError> {
         let index = self.index(plugin)?;
-        let line = index.find(version).ok_or_else(|| LoadError::UnknownVersion {
+        index.find(version).cloned().ok_or_else(|| LoadError::UnknownVersion {
             registry: self.name.clone(),
             plugin: plugin.clone(),
             version: version.clone(),
             available: versions(&index),
-        })?;
-        let refused = |refusal| LoadError::Refused {
-            plugin: plugin.clone(),
-            version: version.clone(),
-            refusal: Box::new(refusal),
-        };
-        if let Some(mark) = self.marks(plugin)?.on(version).filter(|mark| mark.mark == MarkKind::Revoked) {
-            return Err(refused(Refusal::Revoked { reason: mark.reason.clone() }));
-        }
+        })
+    }
+
+    /// The verified statement of a release, and what it was held against.
+    fn promise<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        version: &'a Version,
+        line: &Line,
+    ) -> Result<(Wanted<'a>, Promise), LoadError> {
+        let refused = |refusal| refused(plugin, version, refusal);
         let trusted = self.delegation(plugin.namespace()).map_err(refused)?;
         let vouched = self.vouches_for(plugin);
         let wanted =
             Wanted { registry: &self.name, vouched, name: plugin, version, trusted, this: &self.this };
-
         let statement = self
             .read(&layout::statement(line.digest), MAX_ENVELOPE as u64)?
             .ok_or_else(|| refused(Refusal::Unsigned))?;
         let promise = wanted.statement(line, &statement).map_err(refused)?;
-        let component = self
-            .read(&layout::component(line.digest), MAX_COMPONENT)?
-            .ok_or_else(|| refused(Refusal::ComponentMissing { digest: line.digest }))?;
-        wanted.component(line, promise, component).map_err(refused)
-    }
-
-    fn marks(&self, plugin: &PluginName) -> Result<Marks, LoadError> {
-        let bytes = self.read(&layout::marks(plugin), MAX_INDEX as u64)?.unwrap_or_default();
-        Marks::parse(&bytes).map_err(|source| self.bad_index(plugin, source))
+        Ok((wanted, promise))
     }
 
     fn delegation(&self, namespace: &str) -> Result<&Delegation, Refusal> {
@@ -173,6 +212,10 @@ impl Registry {
     fn bad_index(&self, plugin: &PluginName, source: IndexError) -> LoadError {
         LoadError::Index { registry: self.name.clone(), plugin: plugin.clone(), source }
     }
+}
+
+fn refused(plugin: &PluginName, version: &Version, refusal: Refusal) -> LoadError {
+    LoadError::Refused { plugin: plugin.clone(), version: version.clone(), refusal: Box::new(refusal) }
 }
 
 fn versions(index: &Index) -> Vec<Version> {

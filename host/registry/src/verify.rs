@@ -15,7 +15,7 @@ use crate::dsse::Envelope;
 use crate::index::Line;
 use crate::key::{Delegation, KeyId};
 use crate::refusal::Refusal;
-use crate::statement::{PAYLOAD_TYPE, Statement};
+use crate::statement::{PAYLOAD_TYPE, Release, Statement};
 use crate::{Contract, Digest, PluginName, contract};
 
 /// A component that a trusted publisher released as this plugin at this version. Only this module makes one.
@@ -119,6 +119,13 @@ pub(crate) struct Promise {
     statement: Statement,
     digest: Digest,
     signers: Vec<KeyId>,
+}
+
+impl Promise {
+    /// What the statement says, and who signed it.
+    pub(crate) fn into_parts(self) -> (Release, Vec<KeyId>) {
+        (self.statement.release, self.signers)
+    }
 }
 
 impl Wanted<'_> {

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod catalog;
+pub mod plugin;
 pub mod provision;
 pub mod reference;
 pub mod validate;

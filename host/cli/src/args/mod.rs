@@ -1,5 +1,9 @@
 //! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
 
+mod plugin;
+
+pub use plugin::{Plugin, PluginCommand, RegistryCommand};
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -44,6 +48,8 @@ pub enum Command {
     Catalog(Catalog),
     /// Keep provider keys and other secrets in the age-encrypted vault
     Vault(Vault),
+    /// Find, pin, write and publish plugins
+    Plugin(Plugin),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -1,0 +1,41 @@
+//! `ss plugin`: one file per command of it.
+
+mod info;
+mod search;
+
+use std::sync::Arc;
+
+use ss_registry::{Index, PluginName, Registries};
+use ss_secret::Scrubber;
+
+use crate::args::{Plugin, PluginCommand, RegistryCommand};
+use crate::error::CommandError;
+use crate::home;
+use crate::ui::Ui;
+
+/// Runs the command.
+pub fn run(ui: &Ui, _scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(), CommandError> {
+    match &arguments.command {
+        PluginCommand::Registry(command) => match command {
+            RegistryCommand::Search { word } => search::run(ui, word.as_deref()),
+            RegistryCommand::Info { plugin } => info::run(ui, plugin),
+        },
+    }
+}
+
+/// The registries of this machine.
+pub fn registries() -> Result<Registries, CommandError> {
+    Registries::open(&home::home()?).map_err(|error| CommandError::of(&error))
+}
+
+/// A plugin as a person names it: the namespace may be left out for official ones.
+pub fn plugin_name(text: &str) -> Result<PluginName, CommandError> {
+    let name = if text.contains('/') { text.parse() } else { PluginName::official(text) };
+    name.map_err(|error| CommandError::usage(format!("`{text}` names no plugin: {error}")))
+}
+
+/// The newest release that was not taken back, or else the newest there is.
+fn shown_version(registries: &Registries, plugin: &PluginName, index: &Index) -> Option<semver::Version> {
+    let newest = registries.of(plugin).and_then(|registry| registry.newest(plugin)).ok();
+    newest.or_else(|| index.lines().iter().map(|line| line.v.clone()).max())
+}
