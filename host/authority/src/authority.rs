@@ -27,8 +27,8 @@ pub struct Authority {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HttpRule {
-    /// Scheme and host, with a port unless it is the scheme's own: `https://api.machines.dev`. The first
-    /// label of the host may be `*`, which stands for exactly one label.
+    /// Scheme and host, with a port unless it is the scheme's own: `https://api.machines.dev`. Up to two
+    /// labels of the host, but for the last two, may be `*`, which stands for exactly one label.
     pub origin: String,
     /// Path prefix that ends in `/`, or an exact path: `/v1/`, `/graphql`.
     pub path: String,

@@ -10,6 +10,12 @@ use std::fmt;
 const MAX_HOST: usize = 253;
 /// Longest label of a DNS name.
 const MAX_LABEL: usize = 63;
+/// The label of a pattern that stands for any.
+const WILDCARD: &str = "*";
+/// Most labels of a pattern that are any: a name and a region.
+const MAX_WILDCARDS: usize = 2;
+/// Labels at the end of a pattern that are never any.
+const PLAIN_LABELS: usize = 2;
 
 /// The scheme of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,8 +86,8 @@ pub enum OriginError {
     /// Something that no DNS name has.
     #[error("the host is not a DNS name")]
     Malformed,
-    /// `*` anywhere but as the whole first label, or before fewer than two labels.
-    #[error("`*` may only be the whole first label, before a name of at least two labels")]
+    /// `*` as a part of a label, more than twice, or before fewer than two labels.
+    #[error("`*` may only be a whole label, at most twice, before a name of at least two labels")]
     Wildcard,
 }
 
@@ -155,35 +161,44 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-/// Origins that a grant names: one, or all whose first label is any.
+/// Origins that a grant names: one, or all that differ from it in the labels that are `*` only.
+///
+/// The last two labels are always plain, so that whoever owns that domain owns every origin it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OriginPattern {
     scheme: Scheme,
-    /// Whether `*.` stands before `host`.
-    wildcard: bool,
+    /// Labels with dots between; `*` is a label of its own.
     host: String,
     port: u16,
 }
 
 impl OriginPattern {
-    /// Parses an origin whose first label may be `*`: `https://*.s3.amazonaws.com`.
+    /// Parses an origin in whose host up to two labels may be `*`: `https://*.fly.dev`,
+    /// `https://*.s3.*.amazonaws.com`.
     ///
     /// # Errors
     /// The first rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
         let (scheme, authority) = split_scheme(text)?;
-        let (wildcard, rest) = match authority.strip_prefix("*.") {
-            Some(rest) => (true, rest),
-            None => (false, authority),
-        };
-        if rest.contains('*') {
-            return Err(OriginError::Wildcard);
+        if !authority.contains('*') {
+            let Origin { scheme, host, port } = Origin::from_authority(scheme, authority)?;
+            return Ok(Self { scheme, host: host.to_owned(), port });
         }
-        let origin = Origin::from_authority(scheme, rest).map_err(|error| match error {
-            OriginError::SingleLabel if wildcard => OriginError::Wildcard,
+        // Judged as an origin with some name in the place of each `*`.
+        let stand_in = authority.replace(WILDCARD, "x");
+        let origin = Origin::from_authority(scheme, &stand_in).map_err(|error| match error {
+            OriginError::SingleLabel => OriginError::Wildcard,
             error => error,
         })?;
-        Ok(Self { scheme, wildcard, host: origin.host.to_owned(), port: origin.port })
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let labels: Vec<&str> = host.split('.').collect();
+        let (wild, plain) = labels.split_at(labels.len().saturating_sub(PLAIN_LABELS));
+        let stars = wild.iter().filter(|label| **label == WILDCARD).count();
+        let whole = wild.iter().all(|label| *label == WILDCARD || !label.contains(WILDCARD));
+        if !whole || stars > MAX_WILDCARDS || plain.iter().any(|label| label.contains(WILDCARD)) {
+            return Err(OriginError::Wildcard);
+        }
+        Ok(Self { scheme, host: host.to_owned(), port: origin.port })
     }
 
     /// The scheme of every origin it stands for.
@@ -194,32 +209,29 @@ impl OriginPattern {
     /// Whether it stands for this origin. A `*` stands for one plain label: not for none, not for two, and
     /// not for punycode, whose look-alikes nobody reviews.
     pub fn matches(&self, origin: &Origin<'_>) -> bool {
-        if self.scheme != origin.scheme || self.port != origin.port {
-            return false;
-        }
-        if !self.wildcard {
-            return self.host == origin.host;
-        }
-        origin
-            .host
-            .split_once('.')
-            .is_some_and(|(label, rest)| rest == self.host && !label.starts_with("xn--"))
+        self.scheme == origin.scheme && self.port == origin.port && self.stands_for(origin.host)
     }
 
     /// Whether it stands for every origin that `other` stands for.
     pub fn covers(&self, other: &Self) -> bool {
-        if other.wildcard {
-            return self == other;
-        }
-        self.matches(&Origin { scheme: other.scheme, host: &other.host, port: other.port })
+        self.scheme == other.scheme && self.port == other.port && self.stands_for(&other.host)
+    }
+
+    // A `*` of another pattern is covered by a `*` alone, so one test serves both.
+    fn stands_for(&self, host: &str) -> bool {
+        let mut labels = host.split('.');
+        let fits = |mine: &str| {
+            labels
+                .next()
+                .is_some_and(|label| mine == label || (mine == WILDCARD && !label.starts_with("xn--")))
+        };
+        self.host.split('.').all(fits) && labels.next().is_none()
     }
 }
 
 impl fmt::Display for OriginPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = if self.wildcard { "*." } else { "" };
-        write!(f, "{}://{star}{}", self.scheme.as_str(), self.host)?;
-        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        Origin { scheme: self.scheme, host: &self.host, port: self.port }.fmt(f)
     }
 }
 
@@ -325,9 +337,21 @@ mod tests {
             assert_eq!(Origin::parse(text), Err(error), "{text}");
             assert_eq!(OriginPattern::parse(text), Err(error), "{text}");
         }
-        for text in ["https://*", "https://*.com", "https://a.*.com", "https://**.a.b", "https://a*.b.c"] {
+        for text in [
+            "https://*.com",
+            "https://a.*.com",
+            "https://*.*.com",
+            "https://a.b.*",
+            "https://**.a.b",
+            "https://a*.b.c",
+            "https://a.*b.c.d",
+            "https://*.*.*.a.b",
+        ] {
             assert_eq!(OriginPattern::parse(text), Err(OriginError::Wildcard), "{text}");
             assert!(Origin::parse(text).is_err());
+        }
+        for text in ["https://*", "https://*@a.b.c", "https://*.a.b:0", "https://*.A.b", "https://*.a.b."] {
+            assert!(OriginPattern::parse(text).is_err(), "{text}");
         }
     }
 
@@ -347,5 +371,40 @@ mod tests {
         ] {
             assert!(!matches(text), "{text}");
         }
+    }
+    #[test]
+    fn a_wildcard_within_a_name_stands_for_exactly_one_plain_label() {
+        let pattern = OriginPattern::parse("https://*.s3.*.amazonaws.com").unwrap();
+        assert_eq!(pattern.to_string(), "https://*.s3.*.amazonaws.com");
+        let matches = |text| pattern.matches(&Origin::parse(text).unwrap());
+        assert!(matches("https://my-bucket.s3.eu-west-1.amazonaws.com"));
+        for text in [
+            "https://s3.eu-west-1.amazonaws.com",
+            "https://my-bucket.s3.amazonaws.com",
+            "https://my-bucket.s3.eu-west-1.x.amazonaws.com",
+            "https://my.bucket.s3.eu-west-1.amazonaws.com",
+            "https://my-bucket.sts.eu-west-1.amazonaws.com",
+            "https://my-bucket.s3.eu-west-1.amazonaws.com.evil.test",
+            "https://my-bucket.s3.eu-west-1.evil.com",
+            "https://my-bucket.s3.xn--a.amazonaws.com",
+            "http://my-bucket.s3.eu-west-1.amazonaws.com",
+            "https://my-bucket.s3.eu-west-1.amazonaws.com:8443",
+        ] {
+            assert!(!matches(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_is_narrower() {
+        let covers =
+            |wide, narrow| OriginPattern::parse(wide).unwrap().covers(&OriginPattern::parse(narrow).unwrap());
+        for narrow in ["https://*.s3.*.b.c", "https://x.s3.*.b.c", "https://*.s3.r.b.c", "https://x.s3.r.b.c"]
+        {
+            assert!(covers("https://*.s3.*.b.c", narrow), "{narrow}");
+            assert_eq!(covers(narrow, "https://*.s3.*.b.c"), narrow == "https://*.s3.*.b.c", "{narrow}");
+        }
+        assert!(!covers("https://*.s3.*.b.c", "https://*.s3.b.c"));
+        assert!(!covers("https://*.b.c", "https://*.*.b.c"));
+        assert!(!covers("https://x.s3.*.b.c", "https://*.s3.r.b.c"));
     }
 }

@@ -22,6 +22,7 @@ fn granted_requests_pass_and_are_told_apart() {
         (request("HEAD", "https://api.acme.dev/v1/apps", &[], ""), Safety::Safe),
         (request("GET", "https://api.acme.dev:443/v1/apps", &[("host", "api.acme.dev")], ""), Safety::Safe),
         (request("GET", "https://bucket-1.storage.acme.dev/key", &[], ""), Safety::Safe),
+        (request("GET", "https://bucket-1.blob.eu-1.acme.dev/key", &[], ""), Safety::Safe),
         (
             request("GET", "https://other.acme.dev:8443/", &[("host", "other.acme.dev:8443")], ""),
             Safety::Safe,

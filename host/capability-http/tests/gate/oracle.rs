@@ -21,6 +21,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "api.acme.dev",
         "storage.acme.dev",
         "a.storage.acme.dev",
+        "a.blob.eu-1.acme.dev",
+        ".blob.",
         "xn--a",
         "evil.example",
         "/v1/",
@@ -88,8 +90,10 @@ proptest! {
         let host = oracle.host_str().unwrap_or_default();
         let at_api = host == "api.acme.dev" && oracle.path().starts_with("/v1/") && oracle.port().is_none();
         let at_storage = host.strip_suffix(".storage.acme.dev").is_some_and(|label| !label.contains('.'));
+        let labels: Vec<&str> = host.split('.').collect();
+        let at_blob = matches!(labels[..], [_, "blob", _, "acme", "dev"]);
         let at_other = host == "other.acme.dev" && oracle.port() == Some(8443);
-        prop_assert!(oracle.scheme() == "https" && (at_api || at_storage || at_other), "{}", oracle);
+        prop_assert!(oracle.scheme() == "https" && (at_api || at_storage || at_blob || at_other), "{}", oracle);
     }
 
     #[test]

@@ -44,6 +44,11 @@ path = "/"
 methods = ["GET", "PUT"]
 
 [[authority.http]]
+origin = "https://*.blob.*.acme.dev"
+path = "/"
+methods = ["GET"]
+
+[[authority.http]]
 origin = "https://other.acme.dev:8443"
 path = "/"
 methods = ["GET", "POST"]

@@ -191,8 +191,12 @@ impl<'a> Host<'a> {
             .collect();
         let inherited =
             ss_capability_process::inherited_environment(|name| withheld.iter().any(|key| key == name));
-        let keyring =
-            VaultKeyring { vault: vault.clone(), catalog: Arc::clone(&catalog), scope: scope.clone() };
+        let keyring = VaultKeyring {
+            vault: vault.clone(),
+            catalog: Arc::clone(&catalog),
+            scope: scope.clone(),
+            environment: Arc::clone(&self.environment),
+        };
         let services = HostServices {
             http: Client::new(),
             keyring: Arc::new(keyring),
