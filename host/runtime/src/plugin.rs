@@ -16,7 +16,7 @@ use crate::contract::{Contract, Guest, Prepared, wit};
 use crate::error::{RuntimeError, with_causes};
 use crate::gates::{Gates, Grant, Granted, HostServices};
 use crate::log::Log;
-use crate::run::{Answering, Call};
+use crate::run::{Answering, Call, turn};
 use crate::runtime::{Inner, Notice};
 use crate::session::Session;
 use crate::since_v0_1_0 as newest;
@@ -110,6 +110,7 @@ impl Plugin {
             Phase::ReadOnly => self.inner.limits.read_call,
             Phase::Mutating => self.inner.limits.write_call,
         };
+        let turn = turn(&self.inner, &operation.cancel).await?;
         let deadline = Instant::now() + limit;
         let gates =
             Arc::new(Gates::open(&self.grant, &self.services, self.name(), operation, phase, deadline));
@@ -123,6 +124,7 @@ impl Plugin {
             cancel: operation.cancel.clone(),
             limit,
             deadline,
+            turn,
         }
         .make(call)
         .await;
@@ -158,6 +160,7 @@ impl Provider for Plugin {
         let prepared = self.prepared().await.map_err(|error| unusable(&error))?;
         let service = newest::service(service);
         Call::pure(&self.inner, self.name(), prepared, &self.cleaner)
+            .await?
             .make(move |guest, store| Box::pin(async move { guest.can_provision(store, &service).await }))
             .await
     }
@@ -246,6 +249,8 @@ async fn describe(
     let undescribed =
         |reason: String| RuntimeError::Undescribed { plugin: source.identity().name.clone(), reason };
     let raw = Call::pure(inner, vetting.provider, prepared, vetting.cleaner)
+        .await
+        .map_err(|failure| undescribed(failure.message))?
         .make(|guest, store| Box::pin(guest.describe(store)))
         .await
         .map_err(|failure| undescribed(failure.message))?;

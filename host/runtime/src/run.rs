@@ -12,6 +12,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::contract::{Guest, Prepared};
+use crate::engine::Turn;
 use crate::error::{RuntimeError, with_causes};
 use crate::gates::Gates;
 use crate::limits::Overrun;
@@ -39,18 +40,37 @@ pub(crate) struct Call<'a> {
     pub(crate) limit: Duration,
     /// When that is over.
     pub(crate) deadline: Instant,
+    /// Held while it runs.
+    pub(crate) turn: Turn<'a>,
+}
+
+/// Waits for a guest's turn. The time is not counted as the guest's own.
+///
+/// # Errors
+/// If there is no engine, or a person cancels meanwhile.
+pub(crate) async fn turn<'a>(inner: &'a Inner, cancel: &Cancel) -> Result<Turn<'a>, Failure> {
+    let machine =
+        inner.machine().map_err(|error| Failure::new(FailureKind::Internal, with_causes(&error)))?;
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => {
+            Err(Failure::new(FailureKind::Cancelled, "the operation was cancelled before it began"))
+        }
+        turn = machine.turn() => Ok(turn),
+    }
 }
 
 impl<'a> Call<'a> {
     /// A call of a function that may do nothing but compute: it has no gates and no log.
-    pub(crate) fn pure(
+    pub(crate) async fn pure(
         inner: &'a Inner,
         plugin: &'a str,
         prepared: &'a Prepared,
         cleaner: &'a Cleaner,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         let limit = inner.limits.pure_call;
-        Self {
+        let turn = turn(inner, &Cancel::default()).await?;
+        Ok(Self {
             inner,
             plugin,
             prepared,
@@ -60,7 +80,8 @@ impl<'a> Call<'a> {
             cancel: Cancel::default(),
             limit,
             deadline: Instant::now() + limit,
-        }
+            turn,
+        })
     }
 
     /// Makes the call in a fresh store.
@@ -68,9 +89,6 @@ impl<'a> Call<'a> {
         self,
         call: impl for<'s> FnOnce(&'s Guest, &'s mut Store<Session>) -> Answering<'s, T>,
     ) -> Result<T, Failure> {
-        if self.cancel.is_cancelled() {
-            return Err(Failure::new(FailureKind::Cancelled, "the operation was cancelled before it began"));
-        }
         let machine = self.inner.machine().map_err(|error| self.unusable(&error))?;
         let _running = machine
             .ticker
@@ -90,7 +108,9 @@ impl<'a> Call<'a> {
             gates.close();
         }
         drop(store);
-        outcome.map_err(|error| self.ended(&error))
+        let outcome = outcome.map_err(|error| self.ended(&error));
+        drop(self.turn);
+        outcome
     }
 
     /// Waits for the answer until the deadline. Epochs do not fire while a guest waits in the host; this

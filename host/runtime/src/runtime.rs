@@ -104,7 +104,7 @@ impl Inner {
         if let Some(machine) = self.machine.get() {
             return Ok(machine);
         }
-        let made = Machine::new()?;
+        let made = Machine::new(&self.limits)?;
         Ok(self.machine.get_or_init(|| made))
     }
 

@@ -58,7 +58,8 @@ async fn each_operation_has_a_store_of_its_own() {
     let operation = world.operation(json!({}));
     let mut plans = tokio::task::JoinSet::new();
     let plugin = std::sync::Arc::new(plugin);
-    for _ in 0..50 {
+    // More than may run at the same time: they take turns.
+    for _ in 0..200 {
         let (plugin, operation) = (plugin.clone(), operation.clone());
         plans.spawn(async move { plugin.plan(&operation).await.unwrap().detail });
     }
