@@ -57,9 +57,13 @@ impl TestEnvironment {
     pub fn warm() -> Self {
         let this = Self::new();
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("warm-home");
-        let mut compile = this.command(&["catalog"]);
-        let output = compile.env("STARSYSTEM_HOME", &home).output().expect("ss runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // Once, and by one of the tests that run at the same time.
+        static COMPILED: std::sync::Once = std::sync::Once::new();
+        COMPILED.call_once(|| {
+            let mut compile = this.command(&["catalog"]);
+            let output = compile.env("STARSYSTEM_HOME", &home).output().expect("ss runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        });
         let cache = this.ss_home().join("cache");
         for folder in [&this.ss_home(), &cache] {
             std::fs::create_dir(folder).expect("a folder");

@@ -8,6 +8,7 @@ mod caddy;
 mod canary;
 mod configuration;
 mod crash;
+mod daily;
 mod environment;
 mod home;
 mod local;

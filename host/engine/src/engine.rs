@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use ss_config::{Diagnostic, System};
 use ss_provider::{Cancel, Providers};
-use ss_secret::Scrubber;
+use ss_secret::{Scrubber, Secret};
 
 use crate::apply::{Interrupt, RunReport, apply};
 use crate::core::{Core, Limits, Selection, graph_of, ids, prepare};
 use crate::error::EngineError;
 use crate::journal::RunsFolder;
 use crate::observer::Observer;
+use crate::overview::{SystemOverview, overview};
 use crate::plan::{SystemPlan, plan};
 use crate::resolve::{Resolver, Schemas};
 use crate::route::Router;
 use crate::status::{SystemHealth, status};
-use crate::store::Store;
+use crate::store::{Found, Store};
 use crate::validate::validate;
 
 /// What an engine works on.
@@ -99,6 +100,28 @@ impl Engine {
     /// What is wrong, or probably wrong, with routing and options. Reads no vault and calls no plugin.
     pub fn validate(&self) -> Vec<Diagnostic> {
         validate(&self.core)
+    }
+
+    /// What the files and earlier runs say about every service. Changes nothing and calls no plugin.
+    ///
+    /// # Errors
+    /// If vault or journal cannot be read.
+    pub fn overview(&self) -> Result<SystemOverview, EngineError> {
+        overview(&self.core)
+    }
+
+    /// The primary key of a provider, for tools of the provider's own; none if there is none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn provider_key(&self, provider: &str) -> Result<Option<Secret>, EngineError> {
+        let Some(provider) = self.core.router.get(provider) else { return Ok(None) };
+        let description = provider.description();
+        let Some(key) = description.vault_keys.first() else { return Ok(None) };
+        Ok(match self.core.store.provider_key(&description.provider, key, None)? {
+            Found::Value(secret) => Some(secret),
+            Found::Missing { .. } => None,
+        })
     }
 
     /// What [`apply`](Self::apply) would do. Changes nothing.

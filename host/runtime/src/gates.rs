@@ -7,7 +7,7 @@ mod handles;
 mod http;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -77,15 +77,20 @@ pub struct HostServices {
 }
 
 impl HostServices {
-    /// The log file of a service's processes. Ids are letters, digits, `-`, `_`, `.`; whatever else
-    /// stands in one cannot lead out of the folder.
+    /// The log file of a service's processes.
     pub fn service_log(&self, service_id: &str) -> PathBuf {
-        let name: String = service_id
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
-            .collect();
-        self.log_dir.join(format!("{name}.log"))
+        log_file(&self.log_dir, service_id)
     }
+}
+
+/// The log file of a service's processes in this folder. Ids are letters, digits, `-`, `_`, `.`; whatever
+/// else stands in one cannot lead out of the folder.
+pub fn log_file(log_dir: &Path, service_id: &str) -> PathBuf {
+    let name: String = service_id
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
+        .collect();
+    log_dir.join(format!("{name}.log"))
 }
 
 /// The gates of one operation.

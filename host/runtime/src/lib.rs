@@ -35,7 +35,7 @@ mod vet;
 
 pub use cache::CacheError;
 pub use error::{RuntimeError, Unfit};
-pub use gates::{Grant, HostServices};
+pub use gates::{Grant, HostServices, log_file};
 pub use limits::{Limits, Overrun};
 pub use plugin::Plugin;
 pub use runtime::{Notice, Notices, Runtime, RuntimeConfig};

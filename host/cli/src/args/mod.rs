@@ -1,7 +1,9 @@
 //! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
 
+mod daily;
 mod plugin;
 
+pub use daily::{DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
 pub use plugin::{Plugin, PluginCommand, RegistryCommand};
 
 use std::path::{Path, PathBuf};
@@ -50,6 +52,16 @@ pub enum Command {
     Vault(Vault),
     /// Find, pin, write and publish plugins
     Plugin(Plugin),
+    /// Show what the system consists of
+    Services(Services),
+    /// Draw the system
+    Graph(Graph),
+    /// Show the log of a service: its file, `fly logs`, or the journal of its host
+    Logs(Logs),
+    /// Run one command where a service runs
+    Exec(Exec),
+    /// Open a shell where a service runs
+    Ssh(Ssh),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -1,8 +1,12 @@
 //! One file per command.
 
 pub mod catalog;
+pub mod graph;
+pub mod logs;
 pub mod plugin;
 pub mod provision;
 pub mod reference;
+pub mod remote;
+pub mod services;
 pub mod validate;
 pub mod vault;

@@ -3,10 +3,12 @@
 mod plugins;
 mod project;
 mod vault;
+mod whereabouts;
 
 pub use plugins::{Host, Listing};
 pub use project::{Project, engine_error};
 pub use vault::open_vault;
+pub use whereabouts::{Whereabouts, fly, hand_over, whereabouts};
 
 use std::sync::Arc;
 

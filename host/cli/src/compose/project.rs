@@ -9,7 +9,7 @@ use ss_provider::Providers;
 use ss_registry::{LockError, Registry, Workspace, WorkspaceError};
 use ss_secret::Scrubber;
 
-use super::plugins::Host;
+use super::plugins::{Host, log_folder};
 use super::{Environment, environment, open_vault};
 use crate::args;
 use crate::error::CommandError;
@@ -30,6 +30,8 @@ pub struct Project {
     pub system: Arc<System>,
     pub engine: Engine,
     pub workspace: Workspace,
+    /// The folder of the services' log files.
+    logs: std::path::PathBuf,
 }
 
 /// Reads the files of a system and prints what is wrong with them.
@@ -53,6 +55,11 @@ pub fn load_system(
 }
 
 impl Project {
+    /// The file that holds what a local service prints.
+    pub fn log_of(&self, service: &str) -> std::path::PathBuf {
+        ss_runtime::log_file(&self.logs, service)
+    }
+
     /// Opens a system for a command; `command` is what other processes and the journal are told.
     ///
     /// # Errors
@@ -73,6 +80,7 @@ impl Project {
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
         let (plugins, catalog) = host.plugins(&registry, &mut workspace, &system, &vault, locked).await?;
+        let logs = log_folder(&home, &system);
         let system = Arc::new(system);
         let store = VaultStore::new(
             vault,
@@ -102,7 +110,7 @@ impl Project {
             (!finding.is_error(), place)
         });
         diagnostics::report(ui, &sources, &findings)?;
-        Ok(Self { file: file_name(&arguments.file), sources, findings, system, engine, workspace })
+        Ok(Self { file: file_name(&arguments.file), sources, findings, system, engine, workspace, logs })
     }
 }
 

@@ -31,7 +31,7 @@ impl VaultKeyring {
     ///
     /// Only where the vault has no primary key of the provider: the keys of a pair come from one place, so
     /// that a session token left in somebody's shell is not sent along with a key of the vault.
-    fn from_environment(&self, keys: &Keys<'_>, address: &Address) -> Result<Option<Secret>, VaultError> {
+    fn conventional(&self, keys: &Keys<'_>, address: &Address) -> Result<Option<Secret>, VaultError> {
         let Address::Provider { provider, key } = address else { return Ok(None) };
         let Some(variable) =
             self.catalog.spec(provider, key).and_then(|spec| spec.environment_variable.as_deref())
@@ -54,7 +54,7 @@ impl Keyring for VaultKeyring {
         let address = keys.address(Words::One(key)).map_err(sentence)?;
         match keys.get(&address).map_err(sentence)? {
             Some(secret) => Ok(Some(secret)),
-            None => self.from_environment(&keys, &address).map_err(sentence),
+            None => self.conventional(&keys, &address).map_err(sentence),
         }
     }
 

@@ -1,6 +1,7 @@
 //! How results look: plans, progress, health, findings.
 
 pub mod diagnostics;
+pub mod diagram;
 pub mod failure;
 pub mod live;
 pub mod plan;
