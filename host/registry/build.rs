@@ -5,7 +5,17 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What of the registry belongs in the binary.
-const EMBEDDED: [&str; 4] = ["config.json", "index", "marks", "blobs"];
+const EMBEDDED: [&str; 9] = [
+    "config.json",
+    "root",
+    "timestamp.json",
+    "snapshot.json",
+    "targets.json",
+    "delegated",
+    "index",
+    "marks",
+    "blobs",
+];
 
 fn main() -> io::Result<()> {
     let crate_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

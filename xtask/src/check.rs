@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ss_registry::{Directory, PluginName, Registry, VerifiedPlugin, official_delegation};
+use ss_registry::{Digest, Directory, NotADigest, PluginName, Registry, VerifiedPlugin};
 
 use crate::repository::Repository;
 use crate::sources::{Plugin, Sources};
@@ -63,8 +63,13 @@ pub fn rebuild(
 
 /// The published release of the manifest's version, verified as a client would.
 fn published(repository: &Repository, plugin: &Plugin) -> Result<VerifiedPlugin, String> {
-    let registry =
-        Registry::new("registry-index", Directory::new(repository.registry()), vec![official_delegation()]);
+    let folder = repository.registry();
+    let root = std::fs::read_to_string(folder.join("keys/official-root.sha256"))
+        .map_err(|error| error.to_string())?
+        .trim()
+        .parse::<Digest>()
+        .map_err(|error: NotADigest| error.to_string())?;
+    let registry = Registry::with_root("registry-index", Directory::new(&folder), root);
     let name = PluginName::official(&plugin.name).map_err(|error| error.to_string())?;
     registry.load(&name, &plugin.manifest.version).map_err(|error| error.to_string())
 }

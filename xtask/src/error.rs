@@ -76,6 +76,9 @@ pub enum Error {
         /// Why.
         source: Box<ss_registry::PublishError>,
     },
+    /// The registry's metadata was not written.
+    #[error("the metadata of the registry is not written: {0}")]
+    Metadata(#[from] ss_registry::WriteError),
     /// What is published is not what the sources give.
     #[error("{}", .0.join("\n"))]
     Outdated(Vec<String>),

@@ -25,6 +25,11 @@ impl Digest {
         Self(array)
     }
 
+    /// The 32 bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The digest as 64 hex digits, without the algorithm: what file names and in-toto subjects use.
     pub fn to_hex(self) -> String {
         hex::encode(self.0)

@@ -1,20 +1,20 @@
-//! The official registry as it was when this `ss` was built, and the official keys.
+//! The official registry as it was when this `ss` was built, and the root that it is held to.
 //!
 //! The files are those of `registry-index/`, byte for byte. That they are in the binary vouches for them
 //! no more than any mirror does: they pass the same verification.
 
 use std::borrow::Cow;
 
-use crate::key::{Delegation, PublicKey};
 use crate::layout;
-use crate::name::{OFFICIAL, PluginName};
+use crate::metadata::Pinned;
+use crate::name::PluginName;
 use crate::source::{Source, SourceError};
 
 /// Paths and contents, sorted by path.
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// The key that signs the releases of the official namespace.
-const PUBLISHER: &str = include_str!("../../../registry-index/keys/official-publisher.pub");
+/// Digest of the official registry's first root: everything official is believed because of it.
+const ROOT: &str = include_str!("../../../registry-index/keys/official-root.sha256");
 
 /// Files inside the binary.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +37,19 @@ impl Source for Embedded {
     }
 }
 
-/// Who may sign for the official namespace.
-pub fn official_delegation() -> Delegation {
-    #[expect(clippy::expect_used, reason = "the key is part of the program and a test reads it")]
-    let publisher = PublicKey::from_hex(PUBLISHER).expect("the official key is 64 hex digits");
-    Delegation { namespace: OFFICIAL.to_owned(), keys: vec![publisher], threshold: 1 }
+/// The root of the official registry.
+pub(crate) fn official_root() -> Pinned {
+    #[expect(clippy::expect_used, reason = "the digest is part of the program and a test reads it")]
+    let digest = ROOT.trim().parse().expect("the official root has a digest");
+    Pinned { version: 1, digest }
+}
+
+/// Version of the embedded snapshot, as it says itself: only to choose the newer of two copies, each of
+/// which is verified whole.
+pub(crate) fn official_snapshot() -> u64 {
+    let text = Embedded.read(layout::SNAPSHOT, u64::MAX).ok().flatten().unwrap_or_default();
+    let snapshot: Option<serde_json::Value> = serde_json::from_slice(&text).ok();
+    snapshot.and_then(|snapshot| snapshot.pointer("/signed/version")?.as_u64()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -49,8 +57,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_official_key_is_a_key() {
-        assert_eq!(official_delegation().keys.len(), 1);
+    fn the_official_root_is_pinned() {
+        let root = Embedded.read(&layout::root(1), 1 << 20).unwrap().unwrap();
+        assert_eq!(official_root().digest, crate::Digest::of(&root));
     }
 
     #[test]

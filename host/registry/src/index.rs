@@ -106,6 +106,17 @@ impl Index {
         self.positions.get(version).map(|&position| &self.lines[position])
     }
 
+    /// The newest of the releases that are wanted. Pre-releases come only where there is nothing else.
+    pub fn newest(&self, wanted: impl Fn(&Line) -> bool) -> Option<&Line> {
+        let order = |line: &&Line| (line.v.pre.is_empty(), line.v.clone());
+        self.lines.iter().filter(|line| wanted(line)).max_by_key(order)
+    }
+
+    /// Whether it continues the file that was seen before: every line of that is there, unchanged.
+    pub fn continues(&self, seen: &Self) -> bool {
+        self.lines.len() >= seen.lines.len() && self.lines.iter().zip(&seen.lines).all(|(a, b)| a == b)
+    }
+
     fn accepts(&self, plugin: &PluginName, line: &Line) -> Result<(), String> {
         if (line.ns.as_str(), line.n.as_str()) != (plugin.namespace(), plugin.name()) {
             return Err(format!("it is about `{}/{}`, not `{plugin}`", line.ns, line.n));

@@ -1,11 +1,12 @@
 //! Ed25519 keys: who may sign for a namespace, and signing.
 //!
-//! Here does not belong: where keys come from. Today the official keys are compiled in (`embedded`);
-//! signed delegations can take their place without a change here.
+//! Here does not belong: who is trusted with which key; that is what the metadata says.
 
 use std::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+
+use ss_secret::Secret;
 
 use crate::Digest;
 
@@ -37,6 +38,11 @@ impl PublicKey {
     /// If it holds anything else.
     pub fn from_hex(text: &str) -> Result<Self, BadKey> {
         read_32(text).map(Self)
+    }
+
+    /// The key of these 32 bytes; none if there are more or fewer.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
     }
 
     /// Its identity.
@@ -73,6 +79,17 @@ impl SigningKey {
         Ed25519KeyPair::from_seed_unchecked(&read_32(text)?).map(Self).map_err(|_| BadKey)
     }
 
+    /// A new key, and its seed as 64 hex digits: what a key file holds. Nothing else ever shows it.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn generate() -> Result<(Self, Secret), NoRandomness> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| NoRandomness)?;
+        let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| NoRandomness)?;
+        Ok((Self(key), Secret::new(hex::encode(seed))))
+    }
+
     /// The public key that verifies what this key signs.
     pub fn public(&self) -> PublicKey {
         let mut bytes = [0; 32];
@@ -96,6 +113,11 @@ impl fmt::Debug for SigningKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is 64 hex digits")]
 pub struct BadKey;
+
+/// The operating system gave no random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gives no random numbers")]
+pub struct NoRandomness;
 
 fn read_32(text: &str) -> Result<[u8; 32], BadKey> {
     let mut bytes = [0; 32];

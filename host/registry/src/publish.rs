@@ -105,8 +105,8 @@ pub enum PublishError {
 pub struct Publisher<'a> {
     /// The folder.
     pub root: &'a Path,
-    /// The key that signs.
-    pub key: &'a SigningKey,
+    /// The keys that sign, all of them.
+    pub keys: &'a [&'a SigningKey],
     /// Whether the newest release may be replaced by another of the same version: only while it has not
     /// left this machine.
     pub replace: bool,
@@ -197,7 +197,7 @@ impl Publisher<'_> {
                 published: draft.published.clone(),
             },
         };
-        let file = statement.sign(&[self.key]).map_err(PublishError::Statement)?.to_bytes();
+        let file = statement.sign(self.keys).map_err(PublishError::Statement)?.to_bytes();
         let release = statement.release;
         let line = Line {
             n: plugin.name().to_owned(),
@@ -225,22 +225,18 @@ impl Publisher<'_> {
     ) -> Result<(), Refusal> {
         let trusted = self.delegation(plugin.namespace());
         let (version, this) = (&line.v, &crate::this_ss());
-        let wanted = Wanted { registry: "", vouched: false, name: plugin, version, trusted: &trusted, this };
+        let wanted = Wanted { registry: "", vouched: false, name: plugin, version, trusted, this };
         let promise = wanted.statement(line, statement)?;
         wanted.component(line, promise, Cow::Owned(bytes.to_vec())).map(|_| ())
     }
 
     fn delegation(&self, namespace: &str) -> Delegation {
-        Delegation { namespace: namespace.to_owned(), keys: vec![self.key.public()], threshold: 1 }
+        let keys: Vec<_> = self.keys.iter().map(|key| key.public()).collect();
+        Delegation { namespace: namespace.to_owned(), threshold: keys.len(), keys }
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {
-        let path = self.root.join(path);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|source| ss_durable::FileError::new("create the folder", folder, source))?;
-        }
-        Ok(ss_durable::replace(&path, bytes)?)
+        Ok(write_file(self.root, path, bytes)?)
     }
 
     /// Deletes what a replaced release has left.
@@ -252,6 +248,16 @@ impl Publisher<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes a file of the registry in the folder `root`, with the folders above it.
+pub(crate) fn write_file(root: &Path, path: &str, bytes: &[u8]) -> Result<(), ss_durable::FileError> {
+    let path = root.join(path);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)
+            .map_err(|source| ss_durable::FileError::new("create the folder", folder, source))?;
+    }
+    ss_durable::replace(&path, bytes)
 }
 
 /// A line as it stands in the file, without the newline.

@@ -6,6 +6,7 @@ use crate::component::ComponentError;
 use crate::contract;
 use crate::dsse::EnvelopeError;
 use crate::index::IndexError;
+use crate::metadata::MetadataError;
 use crate::source::SourceError;
 use crate::strict::Malformed;
 use crate::{Contract, Digest, PluginName};
@@ -163,6 +164,22 @@ pub enum LoadError {
         plugin: PluginName,
         /// What there is.
         available: Vec<Version>,
+    },
+    /// Its metadata is refused.
+    #[error("the registry `{registry}` is not to be trusted: {source}")]
+    Metadata {
+        /// Name of the registry.
+        registry: String,
+        /// Which file, and why.
+        source: MetadataError,
+    },
+    /// The registry has the plugin, and its index was not downloaded yet.
+    #[error("`{plugin}` of the registry `{registry}` was not downloaded yet")]
+    NotHere {
+        /// Name of the registry.
+        registry: String,
+        /// The plugin.
+        plugin: PluginName,
     },
     /// The index file of the plugin is damaged.
     #[error("the index of `{plugin}` in the registry `{registry}` is refused: {source}")]

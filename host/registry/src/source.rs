@@ -24,6 +24,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// If they cannot be listed.
     fn plugins(&self) -> Result<Vec<PluginName>, SourceError>;
+
+    /// A number that changes when the files do, for sources whose files change while they are open.
+    fn state(&self) -> u64 {
+        0
+    }
 }
 
 /// A file of a registry that cannot be had.
@@ -58,6 +63,24 @@ impl Directory {
     /// The registry in the folder `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// The namespaces that it has metadata of, sorted.
+    pub(crate) fn namespaces(&self) -> Result<Vec<String>, SourceError> {
+        let path = self.root.join("delegated");
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io_error(&path, error)),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| io_error(&path, error))?.file_name();
+            let role = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            found.extend(role.filter(|role| ss_authority::is_plugin_name(role)).map(str::to_owned));
+        }
+        found.sort();
+        Ok(found)
     }
 
     fn list(&self, folder: &str, found: &mut Vec<PluginName>) -> Result<(), SourceError> {

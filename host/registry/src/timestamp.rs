@@ -1,6 +1,6 @@
 //! Points in time as signed text: `2026-11-21T09:30:00Z`, UTC, whole seconds, one spelling only.
 //!
-//! They are compared as text and shown as they are, so no calendar is needed here.
+//! They are compared as text and shown as they are; a calendar is needed only where metadata expires.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,24 @@ pub struct Timestamp(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a time is written like `2026-11-21T09:30:00Z`")]
 pub struct NotATimestamp;
+
+impl Timestamp {
+    /// This moment.
+    pub fn now() -> Self {
+        Self::of(jiff::Timestamp::now())
+    }
+
+    /// A point in time, its fractions of a second cut off.
+    pub fn of(time: jiff::Timestamp) -> Self {
+        Self(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    }
+
+    /// The point in time. A day that no calendar has, such as the 31st of February, is the epoch: out of
+    /// date wherever it is compared.
+    pub fn to_time(&self) -> jiff::Timestamp {
+        self.0.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
 
 impl FromStr for Timestamp {
     type Err = NotATimestamp;

@@ -103,13 +103,13 @@ impl VerifiedPlugin {
 }
 
 /// What was asked for, of whom.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
     pub registry: &'a str,
     pub vouched: bool,
     pub name: &'a PluginName,
     pub version: &'a Version,
-    pub trusted: &'a Delegation,
+    pub trusted: Delegation,
     /// Version of this `ss`.
     pub this: &'a Version,
 }
@@ -135,7 +135,7 @@ impl Wanted<'_> {
         if digest != line.statement_digest {
             return Err(Refusal::StatementTampered { expected: line.statement_digest, found: digest });
         }
-        let signed = Envelope::parse(file)?.open(PAYLOAD_TYPE, self.trusted)?;
+        let signed = Envelope::parse(file)?.open(PAYLOAD_TYPE, &self.trusted)?;
         let statement = Statement::parse(&signed.payload).map_err(Refusal::Statement)?;
         let release = &statement.release;
         if (&release.name, &release.version) != (self.name, self.version) {

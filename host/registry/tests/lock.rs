@@ -389,7 +389,7 @@ fn an_upgrade_by_another_signer_stops() {
     let machine = Machine::new();
     machine.first_use(&shelf);
     let stranger = key(2);
-    Publisher { key: &stranger, ..shelf.publisher() }
+    Publisher { root: &shelf.path(""), keys: &[&stranger], replace: false }
         .publish(fixture::draft(plugin_component("alpha", "0.2.0", AUTHORITY)))
         .unwrap();
     let mut trusted = shelf.delegation();

@@ -9,8 +9,8 @@ use std::fs;
 use fixture::{AUTHORITY, Shelf, component, draft, key, manifest, plugin, plugin_component, version};
 use ss_registry::{
     ComponentError, Contract, Delegation, Digest, Directory, Draft, Embedded, Envelope, EnvelopeError, Line,
-    LoadError, PAYLOAD_TYPE, PublishError, Published, Publisher, Refusal, Registry, Release, Source,
-    Statement, embed_manifest, layout,
+    LoadError, PAYLOAD_TYPE, PublishError, Published, Refusal, Registry, Release, Source, Statement,
+    embed_manifest, layout,
 };
 
 /// A statement for the bytes, as a publisher could sign it who does not check anything.
@@ -418,20 +418,18 @@ fn publishing_again_changes_nothing_unless_told_to() {
         published: "2027-01-01T00:00:00Z".parse().unwrap(),
         ..draft(plugin_component("alpha", "0.1.0", AUTHORITY))
     };
-    assert_eq!(shelf.publisher().publish(again).unwrap(), (line.clone(), Published::Unchanged));
+    assert_eq!(shelf.publish_with(again, false).unwrap(), (line.clone(), Published::Unchanged));
 
     let other = || draft(plugin_component("alpha", "0.1.0", ""));
-    assert!(matches!(shelf.publisher().publish(other()), Err(PublishError::Taken { .. })));
-    let replacing = Publisher { replace: true, ..shelf.publisher() };
-    let (replaced, outcome) = replacing.publish(other()).unwrap();
+    assert!(matches!(shelf.publish_with(other(), false), Err(PublishError::Taken { .. })));
+    let (replaced, outcome) = shelf.publish_with(other(), true).unwrap();
     assert_eq!(outcome, Published::Replaced);
     assert!(shelf.load("alpha", "0.1.0").unwrap().manifest().authority.http.is_empty());
     assert!(!shelf.path(&layout::component(line.digest)).exists(), "the replaced component is gone");
     assert!(shelf.path(&layout::component(replaced.digest)).exists());
 
     shelf.publish(plugin_component("alpha", "0.2.0", AUTHORITY));
-    let error = Publisher { replace: true, ..shelf.publisher() }
-        .publish(draft(plugin_component("alpha", "0.1.0", AUTHORITY)));
+    let error = shelf.publish_with(draft(plugin_component("alpha", "0.1.0", AUTHORITY)), true);
     assert!(matches!(error, Err(PublishError::NotNewest { .. })));
 }
 
