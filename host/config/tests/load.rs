@@ -501,3 +501,73 @@ fn files_must_be_configurations() {
     let lines = findings_of("services: [", Some("a: 1\n---\n"));
     assert_eq!(lines.len(), 2, "{lines:#?}");
 }
+
+#[test]
+fn plugins_say_where_they_come_from() {
+    let base = "services: {}\nplugins:\n  neon: {version: 1.10, endpoint: 'http://127.0.0.1:9'}\n  acme/tunnel: {version: '>=1, <3', registry: acme}\n  greeter: {path: greeter.wasm}\n  fly:\n";
+    let (system, findings) = system(base, None);
+    assert!(findings.is_empty(), "{findings:?}");
+    let shown: Vec<_> = system
+        .plugins
+        .iter()
+        .map(|plugin| {
+            let version = plugin.version.as_ref().map(|version| version.value.to_string());
+            (plugin.name.value.as_str(), plugin.provider(), version.unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("neon", "neon", "^1.10".to_owned()),
+            ("acme/tunnel", "tunnel", ">=1, <3".to_owned()),
+            ("greeter", "greeter", String::new()),
+            ("fly", "fly", String::new()),
+        ]
+    );
+}
+
+#[test]
+fn plugins_that_cannot_be_meant_are_errors() {
+    let base = "services: {}\nplugins:\n  Neon: {}\n  a/b/c: {}\n  ../x: {}\n  fly: {version: newest}\n  tunnel: {path: t.wasm, version: '1', registry: acme}\n  acme/tunnel: {registry: acme}\n";
+    assert_eq!(
+        findings(base),
+        [
+            "starsystem.yaml:3:3: error: `Neon` is no name for a plugin [bad-name]",
+            "starsystem.yaml:4:3: error: `a/b/c` is no name for a plugin [bad-name]",
+            "starsystem.yaml:5:3: error: `../x` is no name for a plugin [bad-name]",
+            "starsystem.yaml:6:18: error: `plugins.fly.version` is no version requirement: unexpected character 'n' while parsing major version number [bad-version]",
+            "starsystem.yaml:7:35: error: `plugins.tunnel` has both `path` and `version` [path-and-registry]",
+            "starsystem.yaml:7:50: error: `plugins.tunnel` has both `path` and `registry` [path-and-registry]",
+            "starsystem.yaml:8:3: error: two plugins are to be the provider `tunnel` [duplicate-provider]",
+        ]
+    );
+}
+
+#[test]
+fn an_environment_is_protected_by_name() {
+    let protected = |base: &str, overlay: Option<&str>| system(base, overlay).0.protected;
+    assert!(protected("services: {}\nenvironments: {prod: {protected: true}}\n", None));
+    assert!(!protected("services: {}\nenvironments: {prod: {protected: false}, dev:}\n", None));
+    assert!(!protected("services: {}\nenvironments: {live: {protected: true}}\n", None));
+    assert!(protected("services: {}\n", Some("environments: {prod: {protected: true}}\n")));
+    assert_eq!(
+        findings("services: {}\nenvironments: {prod: {protected: yes, protect: 1}, a b: {}, c: 1}\n"),
+        [
+            "starsystem.yaml:2:34: error: `environments.prod.protected` must be `true` or `false` [wrong-type]",
+            "starsystem.yaml:2:52: error: `a b` is no name for an environment [bad-name]",
+            "starsystem.yaml:2:64: error: `environments.c` must be a map [wrong-type]",
+            "starsystem.yaml:2:39: warning: `environments.prod` has the key `protect`, which has no meaning here [unknown-key]",
+        ]
+    );
+}
+
+#[test]
+fn what_files_declare_does_not_change_with_states_comments_or_order_of_files() {
+    let base = "services:\n  a: {type: x, provision: {plan: free}}\n  b: {type: y}\n";
+    let declared = |base: &str, overlay: Option<&str>| system(base, overlay).0.declared();
+    let first = declared(base, Some("environment: prod\n"));
+    let later = "environment: prod # now with states\nservices:\n  a: {provision: {_state: {resourceId: r}}}\n  b: {provision: {_state: {resourceId: s}}}\n";
+    assert_eq!(declared(base, Some(later)), first);
+    assert_ne!(declared(&base.replace("free", "paid"), Some("environment: prod\n")), first);
+    assert_ne!(declared(&format!("{base}plugins: {{neon: {{endpoint: e}}}}\n"), Some("environment: prod\n")), first);
+}

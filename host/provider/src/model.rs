@@ -193,4 +193,7 @@ pub struct Identity {
     pub version: String,
     /// `sha256:` and 64 hex digits over the whole component file.
     pub digest: String,
+    /// Whether it is a component under development, which nobody signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub development: bool,
 }

@@ -1,7 +1,8 @@
-//! `approvals.toml` in the home of `ss`: which grants of which workspace this machine has approved.
+//! `approvals.toml` in the home of `ss`: what of which workspace this machine has approved.
 //!
-//! A lock comes with a repository; an approval never does. It names the workspace's folder and the digest
-//! of all grants in its lock, so that an edited lock is not approved any more.
+//! A lock comes with a repository; an approval never does. It names the workspace's folder and a digest:
+//! of all [decisions of trust](crate::Lock::trust_digest) in its lock, or of what its files declare. What
+//! was edited since is not approved any more.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +18,7 @@ const FORMAT: u32 = 1;
 /// Largest file, in bytes.
 const MAX_FILE: usize = 1024 * 1024;
 /// Approvals kept per workspace, newest last: enough to switch between branches.
-const MAX_PER_WORKSPACE: usize = 8;
+const MAX_PER_WORKSPACE: usize = 32;
 /// How long to wait for another `ss` that is writing; it takes a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -151,11 +152,11 @@ mod tests {
         let (here, there) = (Path::new("/here"), Path::new("/there"));
         let mut approvals = Approvals::read(home.path()).unwrap();
         approvals.record(there, Digest::of(&[0])).unwrap();
-        for n in 0..10_u8 {
+        for n in 0..34_u8 {
             approvals.record(here, Digest::of(&[n])).unwrap();
         }
         assert!(!approvals.covers(here, Digest::of(&[1])));
-        assert!(approvals.covers(here, Digest::of(&[2])) && approvals.covers(here, Digest::of(&[9])));
+        assert!(approvals.covers(here, Digest::of(&[2])) && approvals.covers(here, Digest::of(&[33])));
         assert!(approvals.covers(there, Digest::of(&[0])), "those of other workspaces stay");
     }
 

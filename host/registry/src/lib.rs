@@ -2,15 +2,18 @@
 //!
 //! A [`Registry`] hands out a [`VerifiedPlugin`] only after every check: what was asked for, the signed
 //! statement, the index, the bytes and the inside of the component all agree. A [`Workspace`] holds it
-//! against `starsystem.lock` and says which authority it is granted. Nothing else may be run.
+//! against `starsystem.lock` and says which authority it is granted. Beside releases there are only
+//! components [under development](DevelopmentPlugin), which say so. Nothing else may be run.
 //!
 //! Here belongs everything that a plugin passes on its way from a stranger to the runtime. Here does not
 //! belong what a grant means (`authority`) and how a component runs (`runtime`). Everything read here is
 //! hostile until its check has passed.
 
+mod admit;
 mod approvals;
 mod component;
 mod contract;
+mod development;
 mod digest;
 mod dsse;
 mod embedded;
@@ -22,6 +25,7 @@ mod lock;
 mod metadata;
 mod mirror;
 mod name;
+mod policy;
 mod publish;
 mod refusal;
 mod registries;
@@ -35,19 +39,22 @@ mod timestamp;
 mod verify;
 mod workspace;
 
+pub use admit::{AdmitError, Admitted};
 pub use approvals::{Approvals, ApprovalsError};
 pub use component::{
     ComponentError, MANIFEST_SECTION, MAX_COMPONENT, Outline, embed_manifest, outline as inspect,
 };
 pub use contract::{Contract, NotAContract, is_known as is_known_contract, known as known_contracts};
+pub use development::{DevelopmentError, DevelopmentPlugin, Plugin};
 pub use digest::{Digest, NotADigest};
 pub use dsse::{Envelope, EnvelopeError, MAX_ENVELOPE, Signed, pae};
 pub use embedded::Embedded;
 pub use index::{Index, IndexError, Line, MAX_INDEX, Mark, MarkKind, Marks};
 pub use key::{BadKey, Delegation, KeyId, NoRandomness, PublicKey, SigningKey};
-pub use lock::{Field, Lock, LockError, Mismatch, Pin, Signer};
+pub use lock::{DevelopmentPin, Field, Lock, LockError, Mismatch, Pin, RegistryPin, Signer};
 pub use metadata::{Custody, Delegate, Floor, MetadataError, MetadataFault, RoleName, WriteError, Written};
-pub use name::{BadName, OFFICIAL, PluginName};
+pub use name::{BadName, DEVELOPMENT, OFFICIAL, PluginName};
+pub use policy::{Forbidden, ForbiddenReason, POLICY_FILE, Policy, PolicyError};
 pub use publish::{Draft, PublishError, Published, Publisher};
 pub use refusal::{LoadError, Refusal};
 pub use registries::{Listed, OFFICIAL_PLACE, Offer, Registries, RegistriesError, SyncError};
@@ -58,7 +65,7 @@ pub use statement::{PAYLOAD_TYPE, Release, Source as BuiltFrom, Statement};
 pub use strict::Malformed;
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use verify::VerifiedPlugin;
-pub use workspace::{AdmitError, Admitted, LOCK_FILE, Workspace, WorkspaceError};
+pub use workspace::{LOCK_FILE, Proposal, Workspace, WorkspaceError};
 
 /// The version of this `ss`: all crates of the workspace share it.
 pub fn this_ss() -> semver::Version {

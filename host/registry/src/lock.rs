@@ -1,19 +1,22 @@
 //! `starsystem.lock`: exactly which plugins a workspace uses, and what each is granted.
 //!
-//! Format: TOML, one table per plugin, sorted by name, one trailing newline, so that merges conflict only
-//! where they must. It lies beside `starsystem.yaml` and is committed. Threat: it arrives with a cloned
-//! repository, so it is attacker input: parsed strictly, held field by field against the verified plugin,
-//! and its grants count only as far as [`Workspace`](crate::Workspace) lets them.
+//! Format: TOML, one table per registry and per plugin, sorted by name, one trailing newline, so that
+//! merges conflict only where they must. Nothing in it depends on the machine that wrote it: one digest
+//! stands for every platform. It lies beside `starsystem.yaml` and is committed. Threat: it arrives with a
+//! cloned repository, so it is attacker input: parsed strictly, held field by field against the verified
+//! plugin, and its grants count only as far as [`Workspace`](crate::Workspace) lets them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use ss_authority::Authority;
 
+use crate::name::DEVELOPMENT;
 use crate::strict::{self, Malformed};
-use crate::{Contract, Digest, PluginName, VerifiedPlugin};
+use crate::{Contract, DevelopmentPlugin, Digest, PluginName, VerifiedPlugin};
 
 /// Version of the format.
 const FORMAT: u32 = 1;
@@ -27,7 +30,39 @@ const HEADER: &str = "# Written by `ss`. Commit it: it pins every plugin and wha
 /// The plugins that a workspace uses.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lock {
+    registries: BTreeMap<String, RegistryPin>,
     pins: Vec<Pin>,
+    developments: Vec<DevelopmentPin>,
+}
+
+/// A registry that plugins of the lock come from, and the oldest state of it that may still be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryPin {
+    /// Where it is.
+    pub url: String,
+    /// Digest of its first root: all trust in it starts there.
+    pub root_sha256: Digest,
+    /// The newest root that the team has seen.
+    pub root_version: u64,
+    /// The newest snapshot that the team has seen. An older one is a rollback.
+    pub snapshot_version: u64,
+}
+
+/// A plugin under development, with what it may do. Its component changes with every build and is not pinned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevelopmentPin {
+    /// The plugin, in the namespace of plugins under development.
+    pub name: PluginName,
+    /// Its component file, as the configuration writes it.
+    pub path: String,
+    /// Where its requests go instead, if the workspace sends them elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// What it may do.
+    #[serde(default)]
+    pub granted: Authority,
 }
 
 /// One plugin, pinned.
@@ -36,6 +71,9 @@ pub struct Lock {
 pub struct Pin {
     /// The plugin.
     pub name: PluginName,
+    /// Which versions the configuration wanted when it was pinned; none if any would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<VersionReq>,
     /// Its version.
     pub version: Version,
     /// Name of the registry that it comes from.
@@ -166,14 +204,24 @@ pub enum LockError {
         /// The plugin.
         plugin: PluginName,
     },
+    /// Another process changed it while a person was reading what to approve.
+    #[error("`{path}` was changed by another process meanwhile; nothing was approved, run again")]
+    ChangedMeanwhile {
+        /// Its path.
+        path: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     version: u32,
-    #[serde(default, rename = "plugin")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    registries: BTreeMap<String, RegistryPin>,
+    #[serde(default, rename = "plugin", skip_serializing_if = "Vec::is_empty")]
     plugins: Vec<Pin>,
+    #[serde(default, rename = "development", skip_serializing_if = "Vec::is_empty")]
+    developments: Vec<DevelopmentPin>,
 }
 
 impl Lock {
@@ -182,30 +230,53 @@ impl Lock {
     /// # Errors
     /// Where it is not TOML of this shape, names a plugin twice, or holds an authority that breaks a rule.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let Wire { version, plugins: mut pins } = strict::toml(bytes, MAX_LOCK)?;
+        let Wire { version, registries, plugins: mut pins, mut developments } =
+            strict::toml(bytes, MAX_LOCK)?;
         if version != FORMAT {
             return Err(Malformed::Shape(format!(
                 "its version is {version}; this ss reads version {FORMAT}"
             )));
         }
-        if pins.len() > MAX_PLUGINS {
+        if pins.len() + developments.len() + registries.len() > MAX_PLUGINS {
             return Err(Malformed::Shape(format!("it has more than {MAX_PLUGINS} plugins")));
         }
         pins.sort_by(|a, b| a.name.cmp(&b.name));
-        if let Some(twice) = pins.windows(2).find(|two| two[0].name == two[1].name) {
-            return Err(Malformed::Shape(format!("it pins `{}` twice", twice[0].name)));
+        developments.sort_by(|a, b| a.name.cmp(&b.name));
+        let granted = pins
+            .iter()
+            .map(|pin| (&pin.name, &pin.granted))
+            .chain(developments.iter().map(|pin| (&pin.name, &pin.granted)));
+        let mut names: Vec<_> = granted.clone().map(|(name, _)| name).collect();
+        names.sort();
+        if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+            return Err(Malformed::Shape(format!("it pins `{}` twice", twice[0])));
         }
-        for pin in &pins {
-            pin.granted
+        for (name, granted) in granted {
+            granted
                 .validate()
-                .map_err(|error| Malformed::Shape(format!("in `granted` of `{}`: {error}", pin.name)))?;
+                .map_err(|error| Malformed::Shape(format!("in `granted` of `{name}`: {error}")))?;
         }
-        Ok(Self { pins })
+        let misplaced = |name: &&PluginName| name.namespace() == DEVELOPMENT;
+        if let Some(name) = pins.iter().map(|pin| &pin.name).find(misplaced) {
+            return Err(Malformed::Shape(format!("`{name}` is under development, and no registry has it")));
+        }
+        if let Some(name) = developments.iter().map(|pin| &pin.name).find(|name| !misplaced(name)) {
+            return Err(Malformed::Shape(format!("`{name}` is no plugin under development")));
+        }
+        if let Some(name) = registries.keys().find(|name| !ss_authority::is_plugin_name(name)) {
+            return Err(Malformed::Shape(format!("{name:?} cannot be the name of a registry")));
+        }
+        Ok(Self { registries, pins, developments })
     }
 
     /// The text of the lock.
     pub fn to_toml(&self) -> String {
-        let wire = Wire { version: FORMAT, plugins: self.pins.clone() };
+        let wire = Wire {
+            version: FORMAT,
+            registries: self.registries.clone(),
+            plugins: self.pins.clone(),
+            developments: self.developments.clone(),
+        };
         #[expect(
             clippy::expect_used,
             reason = "strings, numbers, lists and tables always have a form in TOML"
@@ -231,6 +302,32 @@ impl Lock {
         &self.pins
     }
 
+    /// The plugins under development, sorted by name.
+    pub fn developments(&self) -> &[DevelopmentPin] {
+        &self.developments
+    }
+
+    /// The registries that plugins come from, by name.
+    pub fn registries(&self) -> &BTreeMap<String, RegistryPin> {
+        &self.registries
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.registries.is_empty() && self.pins.is_empty() && self.developments.is_empty()
+    }
+
+    /// The plugin under development of this name.
+    pub fn development(&self, name: &PluginName) -> Option<&DevelopmentPin> {
+        self.developments.iter().find(|pin| pin.name == *name)
+    }
+
+    /// Where the workspace sends the requests of a plugin, as the lock has it.
+    pub fn endpoint(&self, name: &PluginName) -> Option<&str> {
+        let of_release = self.get(name).and_then(|pin| pin.endpoint.as_deref());
+        of_release.or_else(|| self.development(name).and_then(|pin| pin.endpoint.as_deref()))
+    }
+
     /// The pin of a plugin.
     pub fn get(&self, name: &PluginName) -> Option<&Pin> {
         self.position(name).ok().map(|position| &self.pins[position])
@@ -253,27 +350,131 @@ impl Lock {
         pin.agrees(Field::Requested, &pin.requested, &current.requested)
     }
 
-    /// Pins a plugin with what it is granted, in the place of an older pin, whose endpoint stays.
+    /// Pins a plugin with what it is granted, in the place of an older pin, whose endpoint and requirement
+    /// stay.
     pub fn pin(&mut self, plugin: &VerifiedPlugin, granted: Authority) {
         self.insert(Pin::of(plugin, granted));
+    }
+
+    /// Pins a plugin under development with what it is granted.
+    pub fn pin_development(&mut self, plugin: &DevelopmentPlugin, granted: &Authority) {
+        let endpoint = self.development(plugin.name()).and_then(|old| old.endpoint.clone());
+        self.insert_development(DevelopmentPin {
+            name: plugin.name().clone(),
+            path: plugin.path().to_owned(),
+            endpoint,
+            granted: granted.normalized(),
+        });
+    }
+
+    /// Takes a plugin out. Whether there was one.
+    pub fn remove(&mut self, name: &PluginName) -> bool {
+        let before = self.pins.len() + self.developments.len();
+        self.pins.retain(|pin| pin.name != *name);
+        self.developments.retain(|pin| pin.name != *name);
+        let used = |registry: &String| self.pins.iter().any(|pin| pin.registry == *registry);
+        self.registries.retain(|registry, _| used(registry));
+        self.pins.len() + self.developments.len() < before
+    }
+
+    /// Records a registry, and the state of it that has been seen. A floor never sinks.
+    pub fn see_registry(&mut self, name: &str, seen: RegistryPin) {
+        match self.registries.get_mut(name) {
+            Some(known) if known.url == seen.url && known.root_sha256 == seen.root_sha256 => {
+                known.root_version = known.root_version.max(seen.root_version);
+                known.snapshot_version = known.snapshot_version.max(seen.snapshot_version);
+            }
+            _ => {
+                self.registries.insert(name.to_owned(), seen);
+            }
+        }
+    }
+
+    /// Records which versions of a pinned plugin the configuration wants.
+    pub(crate) fn set_requirement(&mut self, name: &PluginName, requirement: Option<VersionReq>) {
+        if let Ok(position) = self.position(name) {
+            self.pins[position].requirement = requirement;
+        }
+    }
+
+    /// Records where the requests of a pinned plugin go.
+    pub(crate) fn set_endpoint(&mut self, name: &PluginName, endpoint: Option<String>) {
+        if let Ok(position) = self.position(name) {
+            self.pins[position].endpoint = endpoint;
+        } else if let Some(pin) = self.developments.iter_mut().find(|pin| pin.name == *name) {
+            pin.endpoint = endpoint;
+        }
     }
 
     pub(crate) fn insert(&mut self, mut pin: Pin) {
         match self.position(&pin.name) {
             Ok(position) => {
-                pin.endpoint = pin.endpoint.or_else(|| self.pins[position].endpoint.take());
-                self.pins[position] = pin;
+                let old = &mut self.pins[position];
+                pin.endpoint = pin.endpoint.or_else(|| old.endpoint.take());
+                pin.requirement = pin.requirement.or_else(|| old.requirement.take());
+                *old = pin;
             }
             Err(position) => self.pins.insert(position, pin),
         }
     }
 
-    /// Digest over every grant of the lock: what a person approves.
-    pub fn grants_digest(&self) -> Digest {
-        let grants: Vec<_> =
-            self.pins.iter().map(|pin| (&pin.name, pin.granted.digest(), &pin.endpoint)).collect();
+    pub(crate) fn insert_development(&mut self, pin: DevelopmentPin) {
+        self.developments.retain(|other| other.name != pin.name);
+        let position = self.developments.partition_point(|other| other.name < pin.name);
+        self.developments.insert(position, pin);
+    }
+
+    /// This lock with everything that differs between `before` and `after`.
+    ///
+    /// # Errors
+    /// The plugin that was meanwhile pinned otherwise than `after` pins it.
+    pub(crate) fn merged(mut self, before: &Self, after: &Self) -> Result<Self, PluginName> {
+        for pin in &after.pins {
+            let (old, now) = (before.get(&pin.name), self.get(&pin.name));
+            if old == Some(pin) {
+                continue;
+            }
+            if now != old && now.is_some_and(|now| now != pin && now.version >= pin.version) {
+                return Err(pin.name.clone());
+            }
+            self.remove(&pin.name);
+            self.insert(pin.clone());
+        }
+        for pin in after.developments.iter().filter(|pin| before.development(&pin.name) != Some(pin)) {
+            self.insert_development(pin.clone());
+        }
+        for (name, seen) in &after.registries {
+            if before.registries.get(name) != Some(seen) {
+                self.see_registry(name, seen.clone());
+            }
+        }
+        let gone = |name: &PluginName| after.get(name).is_none() && after.development(name).is_none();
+        let names = before.pins.iter().map(|pin| &pin.name);
+        for name in names.chain(before.developments.iter().map(|pin| &pin.name)).filter(|name| gone(name)) {
+            self.remove(name);
+        }
+        Ok(self)
+    }
+
+    /// Digest over everything in the lock that is a decision of trust, and that a person therefore approves:
+    /// who is trusted for which plugin, what it may do, where its requests go. Versions and digests are not
+    /// in it: they are held against what the trusted publisher signed.
+    pub fn trust_digest(&self) -> Digest {
+        let registries: Vec<_> =
+            self.registries.iter().map(|(name, pin)| (name, &pin.url, &pin.root_sha256)).collect();
+        let plugins: Vec<_> = self
+            .pins
+            .iter()
+            .map(|pin| (&pin.name, &pin.registry, &pin.signer, pin.granted.digest(), &pin.endpoint))
+            .collect();
+        let developments: Vec<_> = self
+            .developments
+            .iter()
+            .map(|pin| (&pin.name, &pin.path, pin.granted.digest(), &pin.endpoint))
+            .collect();
         #[expect(clippy::expect_used, reason = "lists of strings always have a canonical form")]
-        let canonical = serde_json_canonicalizer::to_vec(&grants).expect("grants are plain data");
+        let canonical = serde_json_canonicalizer::to_vec(&(registries, plugins, developments))
+            .expect("trust is plain data");
         Digest::of(&canonical)
     }
 
@@ -286,6 +487,7 @@ impl Pin {
     fn of(plugin: &VerifiedPlugin, granted: Authority) -> Self {
         Self {
             name: plugin.name().clone(),
+            requirement: None,
             version: plugin.version().clone(),
             registry: plugin.registry().to_owned(),
             digest: plugin.digest(),

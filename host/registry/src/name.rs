@@ -13,6 +13,8 @@ use ss_authority::is_plugin_name;
 
 /// The namespace of the built-in plugins.
 pub const OFFICIAL: &str = "official";
+/// The namespace of plugins under development. No registry serves it.
+pub const DEVELOPMENT: &str = "dev";
 
 /// The name of a plugin with its namespace.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

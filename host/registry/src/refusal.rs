@@ -1,6 +1,6 @@
 //! Why a release was refused: one variant per check, so that nobody has to read a message to know which.
 
-use semver::Version;
+use semver::{Version, VersionReq};
 
 use crate::component::ComponentError;
 use crate::contract;
@@ -158,10 +158,12 @@ pub enum LoadError {
         available: Vec<Version>,
     },
     /// Every version was yanked, revoked, or needs a newer `ss`.
-    #[error("no version of `{plugin}` can be used with this ss; there are: {}", list(available))]
+    #[error("no version of `{plugin}`{} can be used with this ss; there are: {}", within(wanted.as_ref()), list(available))]
     NoUsableVersion {
         /// The plugin.
         plugin: PluginName,
+        /// Which versions were wanted; none if any would do.
+        wanted: Option<VersionReq>,
         /// What there is.
         available: Vec<Version>,
     },
@@ -209,6 +211,10 @@ pub enum LoadError {
         /// The check.
         refusal: Box<Refusal>,
     },
+}
+
+fn within(wanted: Option<&VersionReq>) -> String {
+    wanted.map_or_else(String::new, |wanted| format!(" within `{wanted}`"))
 }
 
 fn list(versions: &[Version]) -> String {

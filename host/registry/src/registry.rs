@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 use crate::component::MAX_COMPONENT;
@@ -165,15 +165,31 @@ impl Registry {
     /// # Errors
     /// If there is none.
     pub fn newest(&self, plugin: &PluginName) -> Result<Version, LoadError> {
+        self.newest_of(plugin, None)
+    }
+
+    /// The newest usable version among those that are wanted. The same on every machine that sees the same
+    /// registry: nothing of the machine enters into it but the version of `ss`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn newest_of(&self, plugin: &PluginName, wanted: Option<&VersionReq>) -> Result<Version, LoadError> {
         let index = self.index(plugin)?;
         let marks = self.marks(plugin)?;
         let usable = |line: &Line| {
-            marks.on(&line.v).is_none() && line.min_ss <= self.this && crate::contract::is_known(&line.world)
+            marks.on(&line.v).is_none()
+                && line.min_ss <= self.this
+                && crate::contract::is_known(&line.world)
+                && wanted.is_none_or(|wanted| wanted.matches(&line.v))
         };
         index
             .newest(usable)
             .map(|line| line.v.clone())
-            .ok_or_else(|| LoadError::NoUsableVersion { plugin: plugin.clone(), available: versions(&index) })
+            .ok_or_else(|| LoadError::NoUsableVersion {
+                plugin: plugin.clone(),
+                wanted: wanted.cloned(),
+                available: versions(&index),
+            })
     }
 
     /// Loads and verifies a release.

@@ -183,6 +183,7 @@ impl Wanted<'_> {
                 name: manifest.name.clone(),
                 version: manifest.version.to_string(),
                 digest: found.to_string(),
+                development: false,
             },
             manifest,
             contract: statement.release.contract,

@@ -6,20 +6,24 @@
 //! 2. A pinned plugin is loaded at its pinned version and must agree with the pin in every field.
 //! 3. What it is granted is what the lock grants *and* it requests. A lock that grants more than that, or
 //!    grants anything to a plugin that this binary does not vouch for, counts only if this machine has
-//!    approved exactly these grants: it came with a repository, and a repository approves nothing.
+//!    approved exactly this lock's decisions of trust: it came with a repository, and a repository approves
+//!    nothing.
+//! 4. A plugin under development waits for approval too, and is refused in protected environments.
+//! 5. Nothing goes beyond the ceiling that this machine's policy sets, approved or not.
 //!
-//! Nothing is written before [`Workspace::save`].
+//! Nothing is written before [`Workspace::save`] or [`Workspace::approve`].
 
 use std::path::{Path, PathBuf};
 
-use semver::Version;
-use ss_authority::{Authority, Excess};
+use semver::VersionReq;
+use ss_authority::Authority;
 
+use crate::admit::{AdmitError, Admitted};
 use crate::approvals::{self, Approvals, ApprovalsError};
 use crate::grants::intersection;
-use crate::lock::{Lock, LockError, Mismatch, Signer};
-use crate::refusal::LoadError;
-use crate::{PluginName, Registry, VerifiedPlugin};
+use crate::lock::{Lock, LockError, Pin, RegistryPin, Signer};
+use crate::policy::{Candidate, Policy, PolicyError};
+use crate::{DevelopmentPlugin, Digest, Plugin, PluginName, Registry, VerifiedPlugin};
 
 /// Name of the lock file, beside `starsystem.yaml`.
 pub const LOCK_FILE: &str = "starsystem.lock";
@@ -30,107 +34,14 @@ pub struct Workspace {
     folder: PathBuf,
     home: PathBuf,
     lock: Lock,
+    /// The lock as it was opened or last written.
+    on_disk: Lock,
     approvals: Approvals,
-    /// Whether this machine has approved the grants of the lock as it was opened.
+    policy: Policy,
+    /// The environment's name, if it is protected.
+    protected: Option<String>,
+    /// Whether this machine has approved the lock as it was opened.
     approved: bool,
-    /// Plugins pinned in this run and not saved yet.
-    fresh: Vec<PluginName>,
-}
-
-/// A verified plugin that the lock agrees with, and what it may do.
-#[derive(Debug)]
-pub struct Admitted {
-    /// The plugin.
-    pub plugin: VerifiedPlugin,
-    /// What it may do: the only authority that may be enforced for it.
-    pub granted: Authority,
-}
-
-/// Why a plugin was not admitted.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmitError {
-    /// It could not be loaded, or did not pass a check.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// It is not the plugin that the lock pins.
-    #[error(transparent)]
-    Mismatch(#[from] Mismatch),
-    /// The lock grants what nobody on this machine has approved.
-    #[error("`starsystem.lock` grants `{plugin}` what nobody approved on this machine: {}", list(excess))]
-    NotApproved {
-        /// The plugin.
-        plugin: PluginName,
-        /// What the lock grants beyond what needs no approval.
-        excess: Vec<Excess>,
-    },
-    /// A plugin that this binary does not vouch for is used for the first time.
-    #[error(
-        "`{plugin}` {version} is not part of ss and nobody has approved it on this machine; it asks to: {}",
-        list(requested)
-    )]
-    NotVouched {
-        /// The plugin.
-        plugin: PluginName,
-        /// Its version.
-        version: Version,
-        /// Everything that it asks for.
-        requested: Vec<Excess>,
-    },
-    /// A newer version asks for more than the lock grants.
-    #[error("`{plugin}` {to} asks for more than `starsystem.lock` grants {from}: {}", list(excess))]
-    Exceeds {
-        /// The plugin.
-        plugin: PluginName,
-        /// The pinned version.
-        from: Box<Version>,
-        /// The version that asks for more.
-        to: Box<Version>,
-        /// What it asks for beyond the grant.
-        excess: Vec<Excess>,
-    },
-    /// A newer version is signed by somebody else.
-    #[error("`{plugin}` {to} is signed by {found}; the lock pins {expected}")]
-    OtherSigner {
-        /// The plugin.
-        plugin: PluginName,
-        /// The version that somebody else signed.
-        to: Version,
-        /// The pinned signer.
-        expected: String,
-        /// Who signed it.
-        found: String,
-    },
-    /// The configuration sends the plugin's requests, and with them secrets, to a place nobody approved.
-    #[error(
-        "the configuration sends the requests of `{plugin}` to `{endpoint}`, which nobody approved on this machine"
-    )]
-    Endpoint {
-        /// The plugin.
-        plugin: PluginName,
-        /// Where they would go.
-        endpoint: String,
-    },
-}
-
-impl AdmitError {
-    /// Whether a person's approval is what is missing: exit code 4.
-    pub fn needs_approval(&self) -> bool {
-        match self {
-            Self::NotApproved { .. }
-            | Self::NotVouched { .. }
-            | Self::Exceeds { .. }
-            | Self::OtherSigner { .. }
-            | Self::Endpoint { .. } => true,
-            Self::Load(_) | Self::Mismatch(_) => false,
-        }
-    }
-}
-
-fn list(excess: &[Excess]) -> String {
-    if excess.is_empty() {
-        return "nothing".to_owned();
-    }
-    excess.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Why a workspace's lock cannot be opened or saved.
@@ -142,20 +53,54 @@ pub enum WorkspaceError {
     /// The approvals of this machine.
     #[error(transparent)]
     Approvals(#[from] ApprovalsError),
+    /// The policy of this machine.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+/// What approving a plugin would change in the lock.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Its pin before, if there was one.
+    pub before: Option<Pin>,
+    /// What it was granted before.
+    pub granted_before: Authority,
+    /// What it would be granted.
+    pub granted: Authority,
+}
+
+impl Proposal {
+    /// The signer that it had before, if it is not the one that it has now.
+    pub fn signer_before(&self) -> Option<&Signer> {
+        let Plugin::Release(plugin) = &self.plugin else { return None };
+        let before = &self.before.as_ref()?.signer;
+        (*before != Signer::of(plugin)).then_some(before)
+    }
 }
 
 impl Workspace {
-    /// Opens the lock of the workspace in `folder`, with the approvals kept in `home`.
+    /// Opens the lock of the workspace in `folder`, with the approvals and the policy kept in `home`.
     ///
     /// # Errors
-    /// If either is there and cannot be used.
+    /// If any of them is there and cannot be used.
     pub fn open(folder: &Path, home: &Path) -> Result<Self, WorkspaceError> {
         // One folder, one approval, however it is reached.
         let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let policy = Policy::read(home)?;
         let lock = Lock::read(&folder.join(LOCK_FILE))?;
         let approvals = Approvals::read(home)?;
-        let approved = approvals.covers(&folder, lock.grants_digest());
-        Ok(Self { folder, home: home.to_owned(), lock, approvals, approved, fresh: Vec::new() })
+        let approved = approvals.covers(&folder, lock.trust_digest());
+        let on_disk = lock.clone();
+        Ok(Self { folder, home: home.to_owned(), lock, on_disk, approvals, policy, protected: None, approved })
+    }
+
+    /// The same, for an environment that the configuration protects, or that the policy does.
+    #[must_use]
+    pub fn in_environment(mut self, name: &str, protected: bool) -> Self {
+        self.protected = (protected || self.policy.protects(name)).then(|| name.to_owned());
+        self
     }
 
     /// The lock as it stands, with what this run has pinned.
@@ -163,22 +108,43 @@ impl Workspace {
         &self.lock
     }
 
+    /// Whether this machine has approved the lock as it was opened or last approved.
+    pub fn is_approved(&self) -> bool {
+        self.approved
+    }
+
+    /// Whether this run has changed anything that [`save`](Self::save) would write.
+    pub fn is_changed(&self) -> bool {
+        self.lock != self.on_disk
+    }
+
     /// Loads a plugin, verified, agreed with the lock, and with what it is granted.
     ///
     /// # Errors
     /// [`AdmitError`]. Nothing of the plugin has run.
     pub fn admit(&mut self, registry: &Registry, name: &PluginName) -> Result<Admitted, AdmitError> {
-        let plugin = self.load(registry, name)?;
+        let plugin = self.load(registry, name, None)?;
         self.admit_loaded(plugin)
     }
 
-    /// Loads the release that this workspace uses: the pinned one, held against its pin, or the newest. To
-    /// be looked at; before it is used it has to be [admitted](Self::admit_loaded).
+    /// Loads the release that this workspace uses: the pinned one, held against its pin, or else the newest
+    /// within `wanted`. To be looked at; before it is used it has to be [admitted](Self::admit_loaded).
     ///
     /// # Errors
-    /// [`AdmitError::Load`] and [`AdmitError::Mismatch`].
-    pub fn load(&self, registry: &Registry, name: &PluginName) -> Result<VerifiedPlugin, AdmitError> {
-        let Some(pin) = self.lock.get(name) else { return Ok(registry.load(name, &registry.newest(name)?)?) };
+    /// [`AdmitError::Load`], [`AdmitError::Mismatch`], [`AdmitError::Requirement`].
+    pub fn load(
+        &self,
+        registry: &Registry,
+        name: &PluginName,
+        wanted: Option<&VersionReq>,
+    ) -> Result<VerifiedPlugin, AdmitError> {
+        let Some(pin) = self.lock.get(name) else {
+            return Ok(registry.load(name, &registry.newest_of(name, wanted)?)?);
+        };
+        if let Some(wanted) = wanted.filter(|wanted| !wanted.matches(&pin.version)) {
+            let (plugin, wanted, pinned) = (name.clone(), wanted.clone(), pin.version.clone());
+            return Err(AdmitError::Requirement { plugin, wanted, pinned });
+        }
         pin.comes_from(registry.name())?;
         let plugin = registry.load(name, &pin.version)?;
         self.lock.check(&plugin)?;
@@ -193,28 +159,56 @@ impl Workspace {
         self.lock.check(&plugin)?;
         let requested = &plugin.manifest().authority;
         let Some(pin) = self.lock.get(plugin.name()) else { return self.admit_new(plugin) };
-        let free = if plugin.is_vouched_for() { requested } else { &Authority::default() };
-        match free.covers(&pin.granted) {
-            Err(excess) if !self.approved => {
-                Err(AdmitError::NotApproved { plugin: pin.name.clone(), excess })
+        let granted = intersection(&pin.granted, requested);
+        self.check_policy(&plugin, &granted)?;
+        if !self.approved {
+            let excess = if plugin.is_vouched_for() {
+                requested.covers(&pin.granted).err()
+            } else {
+                // Even what asks for nothing must be approved: its results go to other services.
+                Some(Authority::default().covers(&pin.granted).err().unwrap_or_default())
+            };
+            if let Some(excess) = excess {
+                return Err(AdmitError::NotApproved { plugin: pin.name.clone(), excess });
             }
-            _ => Ok(Admitted { granted: intersection(&pin.granted, requested), plugin }),
         }
+        Ok(Admitted { granted, plugin: plugin.into() })
     }
 
     /// Takes a plugin for the first time.
     fn admit_new(&mut self, plugin: VerifiedPlugin) -> Result<Admitted, AdmitError> {
         let granted = plugin.manifest().authority.normalized();
+        self.check_policy(&plugin, &granted)?;
         if !plugin.is_vouched_for() {
-            let requested = Authority::default().covers(&granted).err().unwrap_or_default();
-            let version = plugin.version().clone();
+            let (requested, version) = (granted.sentences(), plugin.version().clone());
             return Err(AdmitError::NotVouched { plugin: plugin.name().clone(), version, requested });
         }
-        self.pin(&plugin, granted.clone());
-        Ok(Admitted { plugin, granted })
+        self.lock.pin(&plugin, granted.clone());
+        Ok(Admitted { plugin: plugin.into(), granted })
     }
 
-    /// Moves a pinned plugin to the newest version, with no more than it is granted.
+    /// Says what a plugin under development is granted.
+    ///
+    /// # Errors
+    /// [`AdmitError`]. Nothing of the plugin has run.
+    pub fn admit_development(&mut self, plugin: DevelopmentPlugin) -> Result<Admitted, AdmitError> {
+        let (name, requested) = (plugin.name().clone(), plugin.manifest().authority.normalized());
+        self.check_development(&name, &requested)?;
+        let Some(pin) = self.lock.development(&name).filter(|pin| pin.path == plugin.path()) else {
+            let (requested, version) = (requested.sentences(), plugin.manifest().version.clone());
+            return Err(AdmitError::NotVouched { plugin: name, version, requested });
+        };
+        if !self.approved {
+            let excess = Authority::default().covers(&pin.granted).err().unwrap_or_default();
+            return Err(AdmitError::NotApproved { plugin: name, excess });
+        }
+        if pin.granted.covers(&requested).is_err() {
+            return Err(AdmitError::Grown { plugin: name, difference: pin.granted.difference(&requested) });
+        }
+        Ok(Admitted { granted: intersection(&pin.granted, &requested), plugin: plugin.into() })
+    }
+
+    /// Moves a pinned plugin to the newest version within `wanted`, with no more than it is granted.
     ///
     /// What it no longer asks for is taken from the grant. A plugin that is not pinned is taken as by
     /// [`admit`](Self::admit).
@@ -222,87 +216,183 @@ impl Workspace {
     /// # Errors
     /// [`AdmitError::Exceeds`] if it asks for more, [`AdmitError::OtherSigner`] if somebody else signed it;
     /// the pin then stays as it is.
-    pub fn upgrade(&mut self, registry: &Registry, name: &PluginName) -> Result<Admitted, AdmitError> {
-        let Admitted { plugin: current, granted } = self.admit(registry, name)?;
-        let newest = registry.newest(name)?;
-        if newest <= *current.version() {
+    pub fn upgrade(
+        &mut self,
+        registry: &Registry,
+        name: &PluginName,
+        wanted: Option<&VersionReq>,
+    ) -> Result<Admitted, AdmitError> {
+        let current = self.load(registry, name, None)?;
+        let Admitted { plugin: current, granted } = self.admit_loaded(current)?;
+        let newest = registry.newest_of(name, wanted)?;
+        let version = current.manifest().version.clone();
+        let plugin = if newest > version || wanted.is_some_and(|wanted| !wanted.matches(&version)) {
+            registry.load(name, &newest)?
+        } else {
+            self.lock.set_requirement(name, wanted.cloned());
             return Ok(Admitted { plugin: current, granted });
-        }
-        let plugin = registry.load(name, &newest)?;
-        let (expected, found) = (Signer::of(&current), Signer::of(&plugin));
-        if expected != found {
+        };
+        let found = Signer::of(&plugin);
+        if let Some(expected) = self.lock.get(name).map(|pin| &pin.signer).filter(|pinned| **pinned != found) {
             let (expected, found) = (expected.to_string(), found.to_string());
             return Err(AdmitError::OtherSigner { plugin: name.clone(), to: newest, expected, found });
         }
         let requested = plugin.manifest().authority.normalized();
-        if let Err(excess) = granted.covers(&requested) {
-            let (from, to) = (Box::new(current.version().clone()), Box::new(newest));
-            return Err(AdmitError::Exceeds { plugin: name.clone(), from, to, excess });
+        if granted.covers(&requested).is_err() {
+            let (from, to) = (Box::new(version), Box::new(newest));
+            let difference = granted.difference(&requested);
+            return Err(AdmitError::Exceeds { plugin: name.clone(), from, to, difference });
         }
-        self.pin(&plugin, requested.clone());
-        Ok(Admitted { plugin, granted: requested })
+        self.check_policy(&plugin, &requested)?;
+        self.lock.pin(&plugin, requested.clone());
+        self.lock.set_requirement(name, wanted.cloned());
+        Ok(Admitted { plugin: plugin.into(), granted: requested })
+    }
+
+    /// Pins a plugin with everything that it asks for, as a person may approve it. Nothing of that counts
+    /// before [`approve`](Self::approve).
+    ///
+    /// # Errors
+    /// [`AdmitError::Forbidden`] if the policy does not allow it, [`AdmitError::Protected`].
+    pub fn propose(&mut self, plugin: Plugin, wanted: Option<VersionReq>) -> Result<Proposal, AdmitError> {
+        let name = plugin.name().clone();
+        let granted = plugin.requested().normalized();
+        let before = self.lock.get(&name).cloned();
+        let granted_before = match (&before, self.lock.development(&name)) {
+            (Some(pin), _) => pin.granted.clone(),
+            (None, Some(pin)) => pin.granted.clone(),
+            (None, None) => Authority::default(),
+        };
+        match &plugin {
+            Plugin::Release(release) => {
+                self.check_policy(release, &granted)?;
+                self.lock.pin(release, granted.clone());
+                self.lock.set_requirement(&name, wanted);
+            }
+            Plugin::Development(development) => {
+                self.check_development(&name, &granted)?;
+                self.lock.pin_development(development, &granted);
+            }
+        }
+        Ok(Proposal { plugin, before, granted_before, granted })
+    }
+
+    /// Records where the configuration sends the requests of a pinned plugin. Counts once it is
+    /// [approved](Self::approve).
+    ///
+    /// # Errors
+    /// [`AdmitError::Forbidden`].
+    pub fn propose_endpoint(&mut self, name: &PluginName, endpoint: Option<&str>) -> Result<(), AdmitError> {
+        if let Some(endpoint) = endpoint {
+            self.policy.check_endpoint(name, endpoint)?;
+        }
+        self.lock.set_endpoint(name, endpoint.map(str::to_owned));
+        Ok(())
     }
 
     /// Whether the configuration may send the requests of a plugin to `endpoint`. Ask for every endpoint
     /// that a file of the workspace names and that is not on this machine.
     ///
     /// # Errors
-    /// [`AdmitError::Endpoint`] unless the lock has it and this machine has approved the lock.
+    /// [`AdmitError::Endpoint`] unless the lock has it and this machine has approved the lock;
+    /// [`AdmitError::Forbidden`] if the policy does not allow it.
     pub fn check_endpoint(&self, name: &PluginName, endpoint: &str) -> Result<(), AdmitError> {
-        let pinned = self.lock.get(name).and_then(|pin| pin.endpoint.as_deref()) == Some(endpoint);
-        if pinned && self.approved {
+        self.policy.check_endpoint(name, endpoint)?;
+        if self.approved && self.lock.endpoint(name) == Some(endpoint) {
             Ok(())
         } else {
             Err(AdmitError::Endpoint { plugin: name.clone(), endpoint: endpoint.to_owned() })
         }
     }
 
+    /// Records the state of a registry that was seen: the lock never accepts an older one again.
+    pub fn see_registry(&mut self, name: &str, seen: RegistryPin) {
+        self.lock.see_registry(name, seen);
+    }
+
+    /// Takes a plugin out of the lock. Whether it was there.
+    pub fn remove(&mut self, name: &PluginName) -> bool {
+        self.lock.remove(name)
+    }
+
+    /// Whether this machine has approved what a digest stands for, such as the files of this workspace.
+    pub fn covers(&self, digest: Digest) -> bool {
+        self.approvals.covers(&self.folder, digest)
+    }
+
     /// Writes what this run has pinned to the lock. Nothing was pinned: nothing is written.
     ///
     /// The new lock counts as approved on this machine if the old one did or if there was none: what this
-    /// run adds, this binary vouches for. Whatever else came with a repository stays unapproved.
+    /// run adds needs no approval, or was admitted under one. Whatever else came with a repository stays
+    /// unapproved.
     ///
     /// # Errors
-    /// If a file cannot be written, or another process has pinned another release meanwhile.
+    /// If a file cannot be written, or another process has changed the lock meanwhile.
     pub fn save(&mut self) -> Result<(), WorkspaceError> {
-        if self.fresh.is_empty() {
+        if !self.is_changed() {
             return Ok(());
         }
-        let path = self.folder.join(LOCK_FILE);
         let _writer = approvals::hold(&self.home)?;
-        let on_disk = Lock::read(&path)?;
+        let now = self.on_disk_now()?;
         self.approvals = Approvals::read(&self.home)?;
-        let approved =
-            on_disk.pins().is_empty() || self.approvals.covers(&self.folder, on_disk.grants_digest());
-        let merged = self.merge(on_disk, &path)?;
-        ss_durable::replace(&path, merged.to_toml().as_bytes()).map_err(LockError::from)?;
-        if approved {
-            self.approvals.record_held(&self.folder, merged.grants_digest())?;
+        let approved = now.is_empty() || self.approvals.covers(&self.folder, now.trust_digest());
+        self.write(now, approved, &[])
+    }
+
+    /// Writes the lock and records that this machine approves it, and what the digests stand for.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn approve(&mut self, also: &[Digest]) -> Result<(), WorkspaceError> {
+        let _writer = approvals::hold(&self.home)?;
+        let now = self.on_disk_now()?;
+        self.approvals = Approvals::read(&self.home)?;
+        if now != self.on_disk && now.trust_digest() != self.on_disk.trust_digest() {
+            // What the person has read is no longer what would be approved.
+            return Err(LockError::ChangedMeanwhile { path: self.path().display().to_string() }.into());
         }
+        self.write(now, true, also)
+    }
+
+    fn write(&mut self, now: Lock, approved: bool, also: &[Digest]) -> Result<(), WorkspaceError> {
+        let path = self.path();
+        let merged = now.clone().merged(&self.on_disk, &self.lock).map_err(|plugin| LockError::Changed {
+            path: path.display().to_string(),
+            plugin,
+        })?;
+        if merged != now {
+            ss_durable::replace(&path, merged.to_toml().as_bytes()).map_err(LockError::from)?;
+        }
+        if approved {
+            self.approvals.record_held(&self.folder, merged.trust_digest())?;
+        }
+        for digest in also {
+            self.approvals.record_held(&self.folder, *digest)?;
+        }
+        self.approved |= approved;
+        self.on_disk = merged.clone();
         self.lock = merged;
-        self.fresh.clear();
         Ok(())
     }
 
-    /// The lock on disk with what this run has pinned.
-    fn merge(&self, mut on_disk: Lock, path: &Path) -> Result<Lock, LockError> {
-        for name in &self.fresh {
-            let Some(pin) = self.lock.get(name) else { continue };
-            match on_disk.get(name) {
-                Some(other) if other != pin && other.version >= pin.version => {
-                    return Err(LockError::Changed {
-                        path: path.display().to_string(),
-                        plugin: name.clone(),
-                    });
-                }
-                _ => on_disk.insert(pin.clone()),
-            }
-        }
-        Ok(on_disk)
+    fn on_disk_now(&self) -> Result<Lock, LockError> {
+        Lock::read(&self.path())
     }
 
-    fn pin(&mut self, plugin: &VerifiedPlugin, granted: Authority) {
-        self.lock.pin(plugin, granted);
-        self.fresh.push(plugin.name().clone());
+    fn path(&self) -> PathBuf {
+        self.folder.join(LOCK_FILE)
+    }
+
+    fn check_policy(&self, plugin: &VerifiedPlugin, granted: &Authority) -> Result<(), AdmitError> {
+        let signer = Signer::of(plugin);
+        let registry = Some(plugin.registry());
+        Ok(self.policy.check(Candidate { name: plugin.name(), registry, signer: Some(&signer), granted })?)
+    }
+
+    fn check_development(&self, name: &PluginName, granted: &Authority) -> Result<(), AdmitError> {
+        if let Some(environment) = self.protected.clone() {
+            return Err(AdmitError::Protected { plugin: name.clone(), environment });
+        }
+        Ok(self.policy.check(Candidate { name, registry: None, signer: None, granted })?)
     }
 }

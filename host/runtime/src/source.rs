@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use ss_provider::Identity;
-use ss_registry::VerifiedPlugin;
+use ss_registry::{DevelopmentPlugin, VerifiedPlugin};
 
 /// A component that may be run.
 ///
-/// There are two ways to one: a [`VerifiedPlugin`], which only the registry makes, and
-/// [`ComponentSource::unverified_for_development`], whose name says what it is.
+/// There are two ways to one: a [`VerifiedPlugin`], which only the registry makes, and a component under
+/// development, which says so wherever it is shown.
 #[derive(Debug, Clone)]
 pub struct ComponentSource(Origin);
 
@@ -21,6 +21,22 @@ enum Origin {
 impl From<VerifiedPlugin> for ComponentSource {
     fn from(plugin: VerifiedPlugin) -> Self {
         Self(Origin::Verified(Box::new(plugin)))
+    }
+}
+
+impl From<DevelopmentPlugin> for ComponentSource {
+    fn from(plugin: DevelopmentPlugin) -> Self {
+        let (identity, bytes) = (plugin.identity().clone(), plugin.bytes().to_vec());
+        Self(Origin::Development { identity, bytes: bytes.into() })
+    }
+}
+
+impl From<ss_registry::Plugin> for ComponentSource {
+    fn from(plugin: ss_registry::Plugin) -> Self {
+        match plugin {
+            ss_registry::Plugin::Release(plugin) => (*plugin).into(),
+            ss_registry::Plugin::Development(plugin) => (*plugin).into(),
+        }
     }
 }
 
@@ -38,6 +54,7 @@ impl ComponentSource {
             name: name.into(),
             version: version.into(),
             digest: format!("sha256:{}", hex::encode(digest)),
+            development: true,
         };
         Self(Origin::Development { identity, bytes })
     }

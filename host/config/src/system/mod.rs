@@ -1,5 +1,6 @@
 //! The merged configuration, typed and checked. Knows the documented keys and no provider.
 
+mod environments;
 mod fields;
 mod graph;
 mod locate;
@@ -9,6 +10,8 @@ mod service;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 pub(crate) use name::RULE as NAME_RULE;
 pub use name::is_name;
@@ -23,7 +26,7 @@ use crate::template::{Template, TemplateError};
 use fields::{Fields, bad_name, wrong_type};
 
 /// Every documented key of a file.
-const KNOWN: &[&str] = &["version", "name", "environment", "services", "plugins"];
+const KNOWN: &[&str] = &["version", "name", "environment", "environments", "services", "plugins"];
 /// The version of the format.
 const VERSION: &str = "2";
 
@@ -34,6 +37,9 @@ pub struct System {
     pub project: String,
     /// The environment.
     pub environment: String,
+    /// Whether the files protect this environment (`environments.<name>.protected`): plugins under development
+    /// are then refused.
+    pub protected: bool,
     /// The absolute folder of the base file: where relative paths start.
     pub dir: PathBuf,
     /// The absolute path of the base file.
@@ -104,6 +110,17 @@ impl System {
         longest.map_or(services, |(end, service)| service.span_of(&rest[end..]))
     }
 
+    /// What the files declare, merged, as JSON without recorded states: what a person has read who approves
+    /// the files. Two files that mean the same give the same.
+    pub fn declared(&self) -> Value {
+        let services: serde_json::Map<_, _> = self
+            .services
+            .iter()
+            .map(|service| (service.id.value.clone(), without_states(service.node().to_json())))
+            .collect();
+        json!({ "environment": self.environment, "top": self.root.to_json(), "services": services })
+    }
+
     /// Every vault reference of a service, in file order. States hold none.
     pub fn vault_references(&self, service: &ServiceConfig, sources: &Sources) -> Vec<VaultReference> {
         let mut references = Vec::new();
@@ -132,6 +149,7 @@ impl System {
         top.unknown(KNOWN, findings);
         check_version(&top, findings);
         check_environment(&top, &environment, overlay_source, findings);
+        let protected = environments::is_protected(&top, &environment, findings);
         let dir = base.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
         let project = project_name(&top, &dir, findings);
         let plugins = PluginConfig::read_all(top.map("plugins", findings).unwrap_or_default(), findings);
@@ -140,10 +158,41 @@ impl System {
         let index: HashMap<_, _> =
             services.iter().enumerate().map(|(at, service)| (service.id.value.clone(), at)).collect();
         graph::check(&services, &index, &broken, findings);
-        let system =
-            Self { project, environment, dir, base, overlay, services, plugins, orphans, files, root, index };
+        let system = Self {
+            project,
+            environment,
+            protected,
+            dir,
+            base,
+            overlay,
+            services,
+            plugins,
+            orphans,
+            files,
+            root,
+            index,
+        };
         (!findings.has_errors()).then_some(system)
     }
+}
+
+/// The value without members named `_state`, and without the maps that were made to hold only that.
+fn without_states(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .filter(|(key, value)| key != STATE && !is_only_state(value))
+                .map(|(key, value)| (key, without_states(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_states).collect()),
+        scalar => scalar,
+    }
+}
+
+fn is_only_state(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| members.len() == 1 && members.contains_key(STATE))
 }
 
 /// Moves the services out of the tree.

@@ -116,6 +116,7 @@ impl Fake {
             name: manner.name.into(),
             version: "1.0.0".into(),
             digest: format!("sha256:{:064}", 0),
+            development: false,
         };
         let description = Description {
             provider: manner.name.into(),
