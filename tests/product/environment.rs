@@ -107,6 +107,13 @@ impl TestEnvironment {
         std::fs::write(path, content).expect("a file");
     }
 
+    /// Writes a file of the project that is no text.
+    pub fn write_bytes(&self, name: &str, content: &[u8]) {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+
     /// Reads a file of the project.
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.project().join(name)).expect("a file of the project")

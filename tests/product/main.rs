@@ -12,6 +12,7 @@ mod daily;
 mod environment;
 mod home;
 mod local;
+mod pins;
 mod processes;
 mod reference;
 mod rehearsal;

@@ -139,7 +139,7 @@ fn a_lock_that_is_none_is_refused_with_its_line() {
        |
     10 | sizes = <size>
        | ^^^^^
-    unknown field `sizes`, expected one of `name`, `version`, `registry`, `digest`, `size`, `contract`, `statement`, `requested`, `endpoint`, `signer`, `granted`
+    unknown field `sizes`, expected one of `name`, `requirement`, `version`, `registry`, `digest`, `size`, `contract`, `statement`, `requested`, `endpoint`, `signer`, `granted`
     hint: restore it from version control; or delete it, and the next `ss provision` writes it anew
     ");
     let newer =
@@ -161,8 +161,9 @@ fn a_lock_that_grants_more_needs_approval() {
     let output = with_edit(&environment, more);
     assert_eq!((output.code, output.stdout.as_str()), (4, ""));
     assert_snapshot!(output.notes(), @"
-    error: `starsystem.lock` grants `official/local-process` what nobody approved on this machine: run `sh -c …`
-    hint: look at `starsystem.lock`; remove what you do not want to grant, or the whole file to start from what the plugins ask for
+    error: `starsystem.lock` grants `official/local-process` what nobody approved on this machine
+      + may run `sh -c …`
+    hint: `ss plugin approve local-process` shows what it may do and asks you; nothing of it runs before
     ");
 }
 
@@ -177,7 +178,7 @@ fn a_lock_that_grants_less_is_enforced() {
     assert_eq!(output.code, 1);
     assert_snapshot!(output.notes(), @"
     error: plugin `local-process` cannot be run: it imports `files`, which it was not granted
-    hint: `starsystem.lock` grants it less than it needs; to grant what it asks for, delete the `[[plugin]]` table of `official/local-process` from the lock
+    hint: `starsystem.lock` grants it less than it needs; `ss plugin approve local-process` grants what it asks for
     ");
 }
 

@@ -22,6 +22,8 @@ pub struct CommandError {
     pub exit: ExitCode,
     /// What failed, in one sentence without a full stop; none if it has been shown already.
     pub message: Option<String>,
+    /// What belongs to it, a line each, such as what an approval would allow.
+    pub details: Vec<String>,
     /// Why, outermost first.
     pub causes: Vec<String>,
     /// What to do, each a sentence or a command.
@@ -31,7 +33,7 @@ pub struct CommandError {
 impl CommandError {
     /// A failure of the command itself.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { exit: ExitCode::Failed, message: Some(message.into()), causes: Vec::new(), hints: Vec::new() }
+        Self { message: Some(message.into()), ..Self::shown() }
     }
 
     /// A mistake on the command line.
@@ -41,14 +43,20 @@ impl CommandError {
 
     /// A failure that needs no more words: the output has said it all.
     pub fn shown() -> Self {
-        Self { exit: ExitCode::Failed, message: None, causes: Vec::new(), hints: Vec::new() }
+        Self {
+            exit: ExitCode::Failed,
+            message: None,
+            details: Vec::new(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+        }
     }
 
     /// A failure with the chain of errors that led to it.
     pub fn caused_by(message: impl Into<String>, error: &dyn Error) -> Self {
-        let Self { exit, message: cause, causes, hints } = Self::of(error);
+        let Self { exit, message: cause, details, causes, hints } = Self::of(error);
         let causes = cause.into_iter().chain(causes).collect();
-        Self { exit, message: Some(message.into()), causes, hints }
+        Self { exit, message: Some(message.into()), details, causes, hints }
     }
 
     /// The error itself as the message, its sources as the causes.
@@ -69,6 +77,13 @@ impl CommandError {
                 )),
             _ => this,
         }
+    }
+
+    /// Adds lines that belong to the message.
+    #[must_use]
+    pub fn details(mut self, details: Vec<String>) -> Self {
+        self.details.extend(details);
+        self
     }
 
     /// Adds what to do about it.

@@ -124,6 +124,9 @@ impl Ui {
         if let Some(message) = &error.message {
             self.note(&format!("{} {message}", self.paint(Style::Bad, "error:")));
         }
+        for detail in &error.details {
+            self.note(&format!("  {detail}"));
+        }
         for cause in &error.causes {
             self.note(&format!("  because: {cause}"));
         }

@@ -305,6 +305,16 @@ impl Workspace {
         }
     }
 
+    /// Holds a release, with what the lock grants it, against the ceiling of this machine.
+    ///
+    /// # Errors
+    /// [`AdmitError::Forbidden`].
+    pub fn check_ceiling(&self, plugin: &VerifiedPlugin) -> Result<(), AdmitError> {
+        let requested = &plugin.manifest().authority;
+        let granted = self.lock.get(plugin.name()).map_or(requested, |pin| &pin.granted);
+        self.check_policy(plugin, granted)
+    }
+
     /// Records the state of a registry that was seen: the lock never accepts an older one again.
     pub fn see_registry(&mut self, name: &str, seen: RegistryPin) {
         self.lock.see_registry(name, seen);

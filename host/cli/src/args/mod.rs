@@ -1,9 +1,11 @@
 //! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
 
 mod daily;
+mod pins;
 mod plugin;
 
 pub use daily::{DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
+pub use pins::{Consent, PinCommand, PinScope};
 pub use plugin::{Plugin, PluginCommand, RegistryCommand};
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::pins::PinCommand;
+
 #[derive(Debug, Args)]
 pub struct Plugin {
     #[command(subcommand)]
@@ -11,6 +13,8 @@ pub struct Plugin {
 /// Each group is a type of its own, in the order in which `--help` lists them.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    #[command(flatten)]
+    Pins(PinCommand),
     #[command(flatten)]
     Registry(RegistryCommand),
 }

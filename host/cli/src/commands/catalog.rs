@@ -17,7 +17,7 @@ pub fn run(
     arguments: &args::Catalog,
 ) -> Result<(), CommandError> {
     let host = Host::new(ui, home::home()?, std::sync::Arc::clone(scrubber), environment());
-    let listings = tokio_runtime()?.block_on(host.listings(&Registry::official(), None))?;
+    let listings = tokio_runtime()?.block_on(host.listings(&Registry::official()))?;
     let Some(wanted) = &arguments.provider else {
         listings.iter().for_each(|listing| print_short(ui, listing));
         ui.note("next: `ss catalog <provider>` shows options, an example and what the plugin may do");
@@ -109,7 +109,7 @@ fn to_json(listing: &Listing) -> Value {
     json!({
         "provider": description.provider,
         "summary": description.summary,
-        "version": plugin.version().to_string(),
+        "version": plugin.manifest().version.to_string(),
         "digest": plugin.identity().digest,
         "vaultKeys": description.vault_keys,
         "optionsSchema": description.options_schema,

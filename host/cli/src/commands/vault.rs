@@ -66,7 +66,7 @@ impl Opened {
         let home = home::home()?;
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home, Arc::clone(scrubber), environment);
-        let listings = tokio_runtime()?.block_on(host.listings(&Registry::official(), None))?;
+        let listings = tokio_runtime()?.block_on(host.listings(&Registry::official()))?;
         let descriptions = listings.iter().map(|listing| &listing.description);
         // Outside a project there are no services; a file with errors has none that can be trusted.
         let system = place

@@ -1,12 +1,17 @@
 //! Puts the libraries together: plugins under their grants, the vault behind them, the engine on top.
 
+mod admission;
+mod candidates;
+pub mod files;
 mod plugins;
 mod project;
 mod vault;
 mod whereabouts;
 
+pub use admission::{again, not_admitted, typed};
+pub use candidates::{Network, candidate, name_of};
 pub use plugins::{Host, Listing};
-pub use project::{Project, engine_error};
+pub use project::{Project, engine_error, load_system, open_workspace};
 pub use vault::open_vault;
 pub use whereabouts::{Whereabouts, fly, hand_over, whereabouts};
 

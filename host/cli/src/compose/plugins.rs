@@ -9,12 +9,14 @@ use ss_authority::Authority;
 use ss_capability_http::{Client, Endpoints};
 use ss_config::System;
 use ss_provider::{Description, Provider, Providers};
-use ss_registry::{AdmitError, PluginName, Registry, VerifiedPlugin, Workspace};
-use ss_runtime::{Grant, HostServices, Notice, Runtime, RuntimeConfig, RuntimeError, Unfit};
+use ss_registry::{Admitted, Plugin, PluginName, Registries, Registry, Workspace};
+use ss_runtime::{Grant, HostServices, Notice, Runtime, RuntimeConfig};
 use ss_secret::Scrubber;
 use ss_vault::{Catalog, Vault};
 
 use super::Environment;
+use super::admission::{not_admitted, unusable};
+use super::candidates::{Network, candidates, not_pinned};
 use super::vault::{VaultGenerator, VaultKeyring};
 use crate::error::CommandError;
 use crate::home;
@@ -22,8 +24,8 @@ use crate::ui::Ui;
 
 /// A plugin as `ss catalog` shows it.
 pub struct Listing {
-    /// The verified release.
-    pub plugin: VerifiedPlugin,
+    /// The plugin.
+    pub plugin: Plugin,
     /// What it says about itself.
     pub description: Description,
 }
@@ -74,34 +76,28 @@ impl<'a> Host<'a> {
     }
 
     /// Every plugin of the registry with its description, without any authority in use.
-    pub async fn listings(
-        &self,
-        registry: &Registry,
-        workspace: Option<&Workspace>,
-    ) -> Result<Vec<Listing>, CommandError> {
-        let mut tasks = Vec::new();
+    pub async fn listings(&self, registry: &Registry) -> Result<Vec<Listing>, CommandError> {
+        let mut plugins = Vec::new();
         for name in registry.plugins().map_err(|error| CommandError::of(&error))? {
-            let pinned =
-                workspace.and_then(|workspace| workspace.lock().get(&name)).map(|pin| pin.version.clone());
-            let plugin = match pinned {
-                Some(version) => registry.load(&name, &version).map_err(|error| {
-                    CommandError::of(&error).hint(format!(
-                        "`starsystem.lock` pins that version; restore the lock from version control, or delete the \
-                         `[[plugin]]` table of `{name}` from it"
-                    ))
-                }),
-                None => registry
-                    .newest(&name)
-                    .and_then(|version| registry.load(&name, &version))
-                    .map_err(|error| CommandError::of(&error)),
-            }?;
-            let (runtime, services) = (self.runtime.clone(), self.without_secrets());
-            tasks.push(tokio::spawn(async move {
-                let grant = grant(plugin.manifest().authority.clone(), Endpoints::none());
-                let provider = runtime.provider(plugin.clone(), grant, services).await;
-                (plugin, provider)
-            }));
+            let loaded = registry.newest(&name).and_then(|version| registry.load(&name, &version));
+            plugins.push(loaded.map_err(|error| CommandError::of(&error))?.into());
         }
+        self.describe(plugins).await
+    }
+
+    /// The plugins with their descriptions. They may do nothing while they describe themselves.
+    async fn describe(&self, plugins: Vec<Plugin>) -> Result<Vec<Listing>, CommandError> {
+        let tasks: Vec<_> = plugins
+            .into_iter()
+            .map(|plugin| {
+                let (runtime, services) = (self.runtime.clone(), self.without_secrets());
+                tokio::spawn(async move {
+                    let grant = grant(plugin.requested().clone(), Endpoints::none());
+                    let provider = runtime.provider(plugin.clone(), grant, services).await;
+                    (plugin, provider)
+                })
+            })
+            .collect();
         let mut listings = Vec::new();
         for task in tasks {
             let (plugin, provider) = task
@@ -117,13 +113,21 @@ impl<'a> Host<'a> {
     /// others there are only the names: nobody granted them anything, so nothing can call them.
     pub async fn plugins(
         &self,
-        registry: &Registry,
+        registries: &Registries,
         workspace: &mut Workspace,
         system: &System,
         vault: &Vault,
         locked: bool,
     ) -> Result<(Plugins, Arc<Catalog>), CommandError> {
-        let listings = self.listings(registry, Some(workspace)).await?;
+        let network = if locked { Network::Locked } else { Network::Asked };
+        let candidates = candidates(self.ui, registries, workspace, system, network).await?;
+        // Of plugins that this binary does not vouch for nothing runs, not even a description, before a
+        // person has approved them.
+        let mut admitted = BTreeMap::new();
+        for plugin in candidates.iter().filter(|plugin| !is_vouched_for(plugin)) {
+            admitted.insert(plugin.name().clone(), admit(workspace, system, plugin.clone())?);
+        }
+        let listings = self.describe(candidates).await?;
         let (catalog, services) = self.lent(system, vault, &listings);
         let mut names: Vec<String> =
             listings.iter().map(|listing| listing.plugin.name().name().to_owned()).collect();
@@ -134,17 +138,17 @@ impl<'a> Host<'a> {
                 continue;
             }
             let name = plugin.name().clone();
-            if locked && workspace.lock().get(&name).is_none() {
-                return Err(CommandError::failed(format!(
-                    "`{name}` is not in `starsystem.lock`, and --locked forbids adding it"
-                ))
-                .hint("run the command once without --locked, and commit `starsystem.lock`"));
+            if locked && workspace.lock().get(&name).is_none() && !plugin.is_development() {
+                return Err(not_pinned(&name));
             }
-            let admitted = workspace.admit_loaded(plugin).map_err(not_admitted)?;
-            let granted = grant(admitted.granted, self.endpoints(workspace, system, &name)?);
+            let Admitted { plugin, granted } = match admitted.remove(&name) {
+                Some(admitted) => admitted,
+                None => admit(workspace, system, plugin)?,
+            };
+            let granted = grant(granted, self.endpoints(workspace, system, &name)?);
             let provider = self
                 .runtime
-                .provider(admitted.plugin, granted, services.clone())
+                .provider(plugin, granted, services.clone())
                 .await
                 .map_err(|error| unusable(&name, &error))?;
             used.insert(name.name().to_owned(), provider);
@@ -164,7 +168,7 @@ impl<'a> Host<'a> {
             return Endpoints::parse(&text)
                 .map_err(|error| CommandError::caused_by(format!("`{variable}` is not usable"), &error));
         }
-        let configured = system.plugins.iter().find(|plugin| plugin.name.value == name.name());
+        let configured = system.plugins.iter().find(|plugin| plugin.provider() == name.name());
         let Some(text) = configured.and_then(|plugin| plugin.endpoint.as_ref()) else {
             return Ok(Endpoints::none());
         };
@@ -172,7 +176,7 @@ impl<'a> Host<'a> {
             CommandError::caused_by(format!("`plugins.{}.endpoint` is not usable", name.name()), &error)
         })?;
         if !endpoints.is_loopback() {
-            workspace.check_endpoint(name, &text.value).map_err(not_admitted)?;
+            workspace.check_endpoint(name, &text.value).map_err(|error| not_admitted(error, system))?;
         }
         self.ui.note(&format!("note: requests of `{}` go to {}", name.name(), text.value));
         Ok(endpoints)
@@ -270,29 +274,15 @@ fn is_used(system: &System, description: &Description) -> bool {
     })
 }
 
-fn unusable(name: &PluginName, error: &RuntimeError) -> CommandError {
-    let command_error = CommandError::of(error);
-    match error {
-        RuntimeError::Unfit { reason: Unfit::NotGranted { .. }, .. } => command_error.hint(format!(
-            "`starsystem.lock` grants it less than it needs; to grant what it asks for, delete the `[[plugin]]` \
-             table of `{name}` from the lock"
-        )),
-        _ => command_error,
-    }
+/// Whether using it needs no approval beyond running this program.
+fn is_vouched_for(plugin: &Plugin) -> bool {
+    matches!(plugin, Plugin::Release(release) if release.is_vouched_for())
 }
 
-fn not_admitted(error: AdmitError) -> CommandError {
-    let needs_approval = error.needs_approval();
-    let command_error = CommandError::of(&error);
-    let command_error = match &error {
-        AdmitError::Mismatch(mismatch) => command_error.hint(mismatch.next_step()),
-        _ => command_error,
+fn admit(workspace: &mut Workspace, system: &System, plugin: Plugin) -> Result<Admitted, CommandError> {
+    let admitted = match plugin {
+        Plugin::Release(release) => workspace.admit_loaded(*release),
+        Plugin::Development(development) => workspace.admit_development(*development),
     };
-    if needs_approval {
-        command_error
-            .hint("look at `starsystem.lock`; remove what you do not want to grant, or the whole file to start from what the plugins ask for")
-            .needs_approval()
-    } else {
-        command_error
-    }
+    admitted.map_err(|error| not_admitted(error, system))
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use ss_config::{Diagnostic, MissingOverlay, Sources, System};
 use ss_engine::{Engine, EngineConfig, Limits, VaultStore};
 use ss_provider::Providers;
-use ss_registry::{LockError, Registry, Workspace, WorkspaceError};
+use ss_registry::{LockError, Registries, Workspace, WorkspaceError};
 use ss_secret::Scrubber;
+use ss_vault::Keys;
 
 use super::plugins::{Host, log_folder};
-use super::{Environment, environment, open_vault};
+use super::{Environment, environment, files, open_vault};
 use crate::args;
 use crate::error::CommandError;
 use crate::home;
@@ -75,11 +76,14 @@ impl Project {
         let (sources, system, findings) = load_system(ui, arguments)?;
         let environment = environment();
         let home = home::home()?;
-        let registry = Registry::official();
-        let mut workspace = Workspace::open(&system.dir, &home).map_err(|error| unusable_lock(&error))?;
+        let registries = Registries::open(&home).map_err(|error| CommandError::of(&error))?;
+        let mut workspace = open_workspace(&system, &home)?;
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
-        let (plugins, catalog) = host.plugins(&registry, &mut workspace, &system, &vault, locked).await?;
+        let (plugins, catalog) = host.plugins(&registries, &mut workspace, &system, &vault, locked).await?;
+        let scope = vault.scope(&system.project, &system.environment);
+        let keys = Keys::new(&vault, &catalog, Some(&scope));
+        let approved = files::approved(&system, &sources, &keys, &workspace)?;
         let logs = log_folder(&home, &system);
         let system = Arc::new(system);
         let store = VaultStore::new(
@@ -96,10 +100,10 @@ impl Project {
             scrubber: Arc::clone(scrubber),
             home,
             user_home: home::user_home(),
-            approved: false,
+            approved,
             command: command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            lock_digest: Some(workspace.lock().grants_digest().to_hex()),
+            lock_digest: Some(workspace.lock().trust_digest().to_hex()),
             limits: Limits { applies: parallelism, ..Limits::default() },
         })
         .map_err(|error| engine_error(&error))?;
@@ -114,7 +118,17 @@ impl Project {
     }
 }
 
-fn unusable_lock(error: &WorkspaceError) -> CommandError {
+/// Opens the lock of a system, for the environment that is worked on.
+///
+/// # Errors
+/// If lock, approvals or policy cannot be used.
+pub fn open_workspace(system: &System, home: &Path) -> Result<Workspace, CommandError> {
+    let workspace = Workspace::open(&system.dir, home).map_err(|error| unusable_lock(&error))?;
+    Ok(workspace.in_environment(&system.environment, system.protected))
+}
+
+/// What to do about a lock that cannot be opened or saved.
+pub fn unusable_lock(error: &WorkspaceError) -> CommandError {
     let command_error = CommandError::of(error);
     match error {
         WorkspaceError::Lock(LockError::Malformed { .. }) => command_error.hint(

@@ -49,7 +49,8 @@ fn print_entry(ui: &Ui, entry: &PlanEntry) {
         }
         _ => String::new(),
     };
-    ui.line(&format!("  {} {} ({provider}){note}", ui.paint(style, glyph), entry.service));
+    let mark = if entry.development { ", under development, unsigned" } else { "" };
+    ui.line(&format!("  {} {} ({provider}{mark}){note}", ui.paint(style, glyph), entry.service));
     match &entry.decision {
         Decision::Apply(plan) if entry.exists => {
             plan.changes.iter().for_each(|change| ui.line(&describe(change)));

@@ -32,6 +32,9 @@ pub struct PlanEntry {
     /// Its provider; none if it is skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// Whether the provider's plugin is under development: nobody signed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub development: bool,
     /// Whether an earlier run provisioned it.
     pub exists: bool,
     /// Whether an earlier run was cut short while it worked on it.

@@ -51,6 +51,7 @@ impl Core {
         PlanEntry {
             service: self.services[at].id.clone(),
             provider: None,
+            development: false,
             exists: false,
             interrupted: false,
             decision: Decision::Problem { failure },
@@ -63,6 +64,7 @@ async fn plan_service(core: &Core, at: usize, known: &Known, chosen: &HashSet<St
     let mut entry = PlanEntry {
         service: service.id.clone(),
         provider: None,
+        development: false,
         exists: known.states.contains_key(&service.id),
         interrupted: known.open.contains_key(&service.id),
         decision: Decision::Skip { reason: service.skip.clone().unwrap_or(SkipReason::NoProvisioner) },
@@ -76,6 +78,7 @@ async fn plan_service(core: &Core, at: usize, known: &Known, chosen: &HashSet<St
             Err(failure) => entry.decision = Decision::Problem { failure: core.clean(failure) },
         }
         entry.provider = Some(ready.declared.provider.clone());
+        entry.development = ready.provider.identity().development;
         break;
     }
     entry

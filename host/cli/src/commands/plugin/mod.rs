@@ -1,6 +1,7 @@
 //! `ss plugin`: one file per command of it.
 
 mod info;
+mod pins;
 mod search;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::ui::Ui;
 /// Runs the command.
 pub fn run(ui: &Ui, _scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(), CommandError> {
     match &arguments.command {
+        PluginCommand::Pins(command) => pins::run(ui, command),
         PluginCommand::Registry(command) => match command {
             RegistryCommand::Search { word } => search::run(ui, word.as_deref()),
             RegistryCommand::Info { plugin } => info::run(ui, plugin),
