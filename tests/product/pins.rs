@@ -111,13 +111,21 @@ fn a_plugin_under_development_waits_for_approval_and_is_marked_wherever_it_shows
     assert!(plan.stdout.contains("+ web (local-process, under development, unsigned)"), "{}", plan.stdout);
     environment.succeed(&["provision", "--locked"]);
     let list = environment.succeed(&["plugin", "list"]);
-    assert!(list.stdout.starts_with("local-process  `parts/local-process.wasm`, under development, unsigned  approved\n"), "{}", list.stdout);
+    assert!(
+        list.stdout.starts_with(
+            "local-process  `parts/local-process.wasm`, under development, unsigned  approved\n"
+        ),
+        "{}",
+        list.stdout
+    );
 
     // A new build that asks for the same runs as it is; one that asks for more waits again.
     build(&environment, |manifest| manifest.replace("version = \"0.1.0\"", "version = \"0.1.1\""));
     environment.succeed(&["provision"]);
     let before = environment.read(LOCK);
-    build(&environment, |manifest| format!("{manifest}\n[[authority.vault.read]]\nkey = \"providers:neon/api_key\"\n"));
+    build(&environment, |manifest| {
+        format!("{manifest}\n[[authority.vault.read]]\nkey = \"providers:neon/api_key\"\n")
+    });
     let grown = environment.run(&["provision"]);
     assert_eq!(grown.code, 4);
     assert_snapshot!(grown.notes(), @"
@@ -169,7 +177,8 @@ fn the_ceiling_of_the_machine_holds_whatever_was_approved() {
     error: the policy of this machine (`$ENV/home/.starsystem/policy.toml`) does not allow `dev/local-process`: no rule names it
     hint: ask whoever keeps that file; `ss plugin approve` cannot go beyond it
     ");
-    std::fs::write(&policy, "version = 1\n[[allow]]\nplugins = [\"dev/*\"]\ncapabilities = [\"files\"]\n").unwrap();
+    std::fs::write(&policy, "version = 1\n[[allow]]\nplugins = [\"dev/*\"]\ncapabilities = [\"files\"]\n")
+        .unwrap();
     let refused = environment.run(&["provision"]);
     assert!(refused.stderr.contains("it may not hold `process`"), "{}", refused.stderr);
     std::fs::write(&policy, "version = 1\nallow = 1\n").unwrap();
@@ -220,7 +229,11 @@ fn a_pin_of_a_plugin_that_does_not_exist_is_named() {
     environment.write(LOCK, &lock.replace("official/local-process", "acme/tunnel"));
     let warned = environment.run(&["provision", "--dry-run"]);
     assert_eq!(warned.code, 0, "{}", warned.raw);
-    assert!(warned.stderr.contains("pins `acme/tunnel`, which `plugins:` does not name"), "{}", warned.stderr);
+    assert!(
+        warned.stderr.contains("pins `acme/tunnel`, which `plugins:` does not name"),
+        "{}",
+        warned.stderr
+    );
     environment.succeed(&["plugin", "remove", "acme/tunnel"]);
     assert!(!environment.read(LOCK).contains("tunnel"));
 }
@@ -229,7 +242,9 @@ fn a_pin_of_a_plugin_that_does_not_exist_is_named() {
 fn an_endpoint_in_the_file_needs_approval_and_stands_in_the_lock() {
     let environment = TestEnvironment::warm();
     let file = |endpoint: &str| {
-        format!("name: p\nservices:\n  db:\n    type: database\n    provision: {{ provider: neon }}\nplugins:\n  neon:\n    endpoint: {endpoint}\n")
+        format!(
+            "name: p\nservices:\n  db:\n    type: database\n    provision: {{ provider: neon }}\nplugins:\n  neon:\n    endpoint: {endpoint}\n"
+        )
     };
     environment.write(FILE, &file("http://127.0.0.1:9"));
     let here = environment.run(&["validate"]);
@@ -256,7 +271,9 @@ fn an_endpoint_in_the_file_needs_approval_and_stands_in_the_lock() {
 fn templates_read_provider_keys_only_from_files_that_were_approved() {
     let environment = TestEnvironment::warm();
     let file = |command: &str| {
-        format!("name: p\nservices:\n  web:\n    type: process\n    command: {command}\n    env:\n      KEY: \"{{{{ vault('neon.api_key') }}}}\"\n")
+        format!(
+            "name: p\nservices:\n  web:\n    type: process\n    command: {command}\n    env:\n      KEY: \"{{{{ vault('neon.api_key') }}}}\"\n"
+        )
     };
     environment.write(FILE, &file("sleep 600"));
     environment.succeed(&["vault", "set-key", "neon", "api_key", "napi_canary"]);

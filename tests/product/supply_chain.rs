@@ -193,6 +193,9 @@ fn a_foreign_file_in_the_cache_is_never_loaded() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
         .collect();
     assert!(compiled.len() >= 2, "{compiled:?}");
+    let lock = environment.read(LOCK);
+    let used = lock.lines().find_map(|line| line.strip_prefix("digest = \"sha256:")).expect("a digest");
+    let used = used.trim_end_matches('"').to_owned();
     let contents: Vec<Vec<u8>> = compiled.iter().map(|path| std::fs::read(path).expect("a file")).collect();
     let truncated = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let flipped = |bytes: &[u8]| {
@@ -215,7 +218,10 @@ fn a_foreign_file_in_the_cache_is_never_loaded() {
         }
         let output = environment.run(&["provision"]);
         assert_eq!(output.code, 0, "{name}: {}", output.raw);
-        for (path, content) in compiled.iter().zip(&tampered) {
+        // Only the plugin that runs is compiled; of the others the descriptions suffice.
+        for (path, content) in
+            compiled.iter().zip(&tampered).filter(|(path, _)| path.to_string_lossy().contains(&used))
+        {
             let now = std::fs::read(path).expect("a file");
             assert_ne!(&now, content, "{name}: {} was compiled anew", path.display());
         }

@@ -129,7 +129,9 @@ fn without_entry(text: &str, parent: &Node, key: &str) -> Option<String> {
     let entry = &entries[at];
     let from = line_start(text, entry.key.span.start as usize);
     let until = match entries.get(at + 1) {
-        Some(next) if next.key.span.source == entry.key.span.source => line_start(text, next.key.span.start as usize),
+        Some(next) if next.key.span.source == entry.key.span.source => {
+            line_start(text, next.key.span.start as usize)
+        }
         _ => {
             let end = (entry.value.span.end).max(entry.key.span.end) as usize;
             line_end(text, text.get(..end)?.trim_end().len())
@@ -229,7 +231,8 @@ mod tests {
 
     #[test]
     fn is_removed_with_its_lines_only() {
-        let text = "plugins:\n  a:\n    version: '1' # one\n  # of b\n  b:\n  c: {path: x}\n# end\nservices: {}\n";
+        let text =
+            "plugins:\n  a:\n    version: '1' # one\n  # of b\n  b:\n  c: {path: x}\n# end\nservices: {}\n";
         assert_eq!(
             removed(text, "c").unwrap().unwrap(),
             "plugins:\n  a:\n    version: '1' # one\n  # of b\n  b:\n# end\nservices: {}\n"

@@ -569,5 +569,8 @@ fn what_files_declare_does_not_change_with_states_comments_or_order_of_files() {
     let later = "environment: prod # now with states\nservices:\n  a: {provision: {_state: {resourceId: r}}}\n  b: {provision: {_state: {resourceId: s}}}\n";
     assert_eq!(declared(base, Some(later)), first);
     assert_ne!(declared(&base.replace("free", "paid"), Some("environment: prod\n")), first);
-    assert_ne!(declared(&format!("{base}plugins: {{neon: {{endpoint: e}}}}\n"), Some("environment: prod\n")), first);
+    assert_ne!(
+        declared(&format!("{base}plugins: {{neon: {{endpoint: e}}}}\n"), Some("environment: prod\n")),
+        first
+    );
 }

@@ -138,7 +138,9 @@ impl AdmitError {
     /// What an approval would allow, one line each: `+ may …`, and `− may …` for what is given up.
     pub fn details(&self) -> Vec<String> {
         match self {
-            Self::NotApproved { excess, .. } => excess.iter().map(|excess| gained(&format!("may {excess}"))).collect(),
+            Self::NotApproved { excess, .. } => {
+                excess.iter().map(|excess| gained(&format!("may {excess}"))).collect()
+            }
             Self::NotVouched { requested, .. } if requested.is_empty() => {
                 vec!["it asks for nothing beyond running in the sandbox".to_owned()]
             }

@@ -112,7 +112,11 @@ impl DevelopmentPlugin {
         };
         let outline = component::outline(&bytes).map_err(|error| refused(error.into()))?;
         if !contract::is_known(&outline.contract) {
-            return Err(DevelopmentError::UnknownContract { plugin: name, path: file, contract: outline.contract });
+            return Err(DevelopmentError::UnknownContract {
+                plugin: name,
+                path: file,
+                contract: outline.contract,
+            });
         }
         let (manifest, contract) = inside(outline).map_err(refused)?;
         if manifest.name != provider {

@@ -207,9 +207,9 @@ impl Policy {
         let file = home.join(POLICY_FILE);
         let path = file.display().to_string();
         let Some(bytes) = strict::file(&file, MAX_FILE)? else { return Ok(Self::default()) };
-        Self::parse(&bytes).map(|policy| Self { path: path.clone(), ..policy }).map_err(|reason| {
-            PolicyError::Malformed { path, reason }
-        })
+        Self::parse(&bytes)
+            .map(|policy| Self { path: path.clone(), ..policy })
+            .map_err(|reason| PolicyError::Malformed { path, reason })
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
@@ -222,7 +222,10 @@ impl Policy {
         }
         let protected = wire.environments.protected;
         for pattern in wire.allow.iter().flat_map(|rule| &rule.plugins).chain(&protected) {
-            if pattern.0.is_empty() || pattern.0.trim_end_matches('*').contains('*') || pattern.0.ends_with("**") {
+            if pattern.0.is_empty()
+                || pattern.0.trim_end_matches('*').contains('*')
+                || pattern.0.ends_with("**")
+            {
                 return Err(format!("`{}` is no pattern: one `*` may stand at its end", pattern.0));
             }
         }
@@ -297,14 +300,15 @@ impl Rule {
             }
         }
         if let Some(allowed) = &self.capabilities
-            && let Some(other) = capabilities(candidate.granted).into_iter().find(|held| !allowed.contains(held))
+            && let Some(other) =
+                capabilities(candidate.granted).into_iter().find(|held| !allowed.contains(held))
         {
             return Err(ForbiddenReason::Capability { capability: other.to_string() });
         }
         match &self.authority {
-            Some(ceiling) => ceiling
-                .covers(candidate.granted)
-                .map_err(|excess| ForbiddenReason::Authority { excess }),
+            Some(ceiling) => {
+                ceiling.covers(candidate.granted).map_err(|excess| ForbiddenReason::Authority { excess })
+            }
             None => Ok(()),
         }
     }
@@ -368,8 +372,7 @@ mod tests {
     fn without_a_file_there_is_no_ceiling_and_with_an_empty_one_there_is_nothing() {
         let home = tempfile::tempdir().unwrap();
         let (plugin, granted) = (name("acme/tunnel"), authority(GET));
-        let candidate =
-            Candidate { name: &plugin, registry: Some("acme"), signer: None, granted: &granted };
+        let candidate = Candidate { name: &plugin, registry: Some("acme"), signer: None, granted: &granted };
         Policy::read(home.path()).unwrap().check(candidate).unwrap();
         std::fs::write(home.path().join(POLICY_FILE), "version = 1\n").unwrap();
         let refused = Policy::read(home.path()).unwrap().check(candidate).unwrap_err();
@@ -394,7 +397,10 @@ mod tests {
             refused(check("acme/tunnel", Some("mirror"), Some(&known), GET)),
             "it comes from `mirror`, and may come only from acme"
         );
-        assert!(refused(check("acme/tunnel", Some("acme"), Some(&stranger), GET)).starts_with("it is signed by bbbb"));
+        assert!(
+            refused(check("acme/tunnel", Some("acme"), Some(&stranger), GET))
+                .starts_with("it is signed by bbbb")
+        );
         assert_eq!(
             refused(check("acme/tunnel", Some("acme"), Some(&known), r#"vault.write = ["providers:a/b"]"#)),
             "it may not hold `vault-write`"

@@ -93,7 +93,16 @@ impl Workspace {
         let approvals = Approvals::read(home)?;
         let approved = approvals.covers(&folder, lock.trust_digest());
         let on_disk = lock.clone();
-        Ok(Self { folder, home: home.to_owned(), lock, on_disk, approvals, policy, protected: None, approved })
+        Ok(Self {
+            folder,
+            home: home.to_owned(),
+            lock,
+            on_disk,
+            approvals,
+            policy,
+            protected: None,
+            approved,
+        })
     }
 
     /// The same, for an environment that the configuration protects, or that the policy does.
@@ -233,7 +242,8 @@ impl Workspace {
             return Ok(Admitted { plugin: current, granted });
         };
         let found = Signer::of(&plugin);
-        if let Some(expected) = self.lock.get(name).map(|pin| &pin.signer).filter(|pinned| **pinned != found) {
+        if let Some(expected) = self.lock.get(name).map(|pin| &pin.signer).filter(|pinned| **pinned != found)
+        {
             let (expected, found) = (expected.to_string(), found.to_string());
             return Err(AdmitError::OtherSigner { plugin: name.clone(), to: newest, expected, found });
         }
@@ -366,10 +376,10 @@ impl Workspace {
 
     fn write(&mut self, now: Lock, approved: bool, also: &[Digest]) -> Result<(), WorkspaceError> {
         let path = self.path();
-        let merged = now.clone().merged(&self.on_disk, &self.lock).map_err(|plugin| LockError::Changed {
-            path: path.display().to_string(),
-            plugin,
-        })?;
+        let merged = now
+            .clone()
+            .merged(&self.on_disk, &self.lock)
+            .map_err(|plugin| LockError::Changed { path: path.display().to_string(), plugin })?;
         if merged != now {
             ss_durable::replace(&path, merged.to_toml().as_bytes()).map_err(LockError::from)?;
         }

@@ -45,7 +45,9 @@ pub fn not_admitted(error: AdmitError, system: &System) -> CommandError {
             "publish `{0}` and pin its release: `ss plugin publish`, then `ss plugin add <namespace>/{0}`",
             plugin.name()
         )),
-        AdmitError::Forbidden(_) => told.hint("ask whoever keeps that file; `ss plugin approve` cannot go beyond it"),
+        AdmitError::Forbidden(_) => {
+            told.hint("ask whoever keeps that file; `ss plugin approve` cannot go beyond it")
+        }
         AdmitError::Development(DevelopmentError::Missing { .. }) => {
             told.hint("build it first: `ss plugin build` in its folder")
         }

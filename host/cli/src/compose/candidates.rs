@@ -37,12 +37,14 @@ pub async fn candidates(
     for configured in &system.plugins {
         plugins.push(candidate(registries, workspace, system, configured, network).await?);
     }
-    let taken: HashSet<String> = plugins.iter().map(|plugin: &Plugin| provider_of(plugin).to_owned()).collect();
+    let taken: HashSet<String> =
+        plugins.iter().map(|plugin: &Plugin| provider_of(plugin).to_owned()).collect();
     let official = official(registries)?;
     let names = official.plugins().map_err(|error| CommandError::of(&error))?;
     check_strays(ui, &names, workspace, &plugins)?;
     for name in names.iter().filter(|name| !taken.contains(name.name())) {
-        plugins.push(workspace.load(official, name, None).map_err(|error| not_admitted(error, system))?.into());
+        plugins
+            .push(workspace.load(official, name, None).map_err(|error| not_admitted(error, system))?.into());
     }
     plugins.sort_by(|a, b| provider_of(a).cmp(provider_of(b)));
     Ok(plugins)

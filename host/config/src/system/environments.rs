@@ -34,7 +34,9 @@ pub(super) fn is_protected(top: &Fields<'_>, environment: &str, findings: &mut F
         match fields.get("protected").map(|node| (node, &node.value)) {
             None => {}
             Some((_, NodeValue::Bool(value))) => protected |= *value && name == environment,
-            Some((node, _)) => findings.push(wrong_type(&format!("{path}.protected"), "`true` or `false`", node)),
+            Some((node, _)) => {
+                findings.push(wrong_type(&format!("{path}.protected"), "`true` or `false`", node))
+            }
         }
     }
     protected

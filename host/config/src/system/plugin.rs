@@ -141,7 +141,8 @@ fn is_plugin_name(text: &str) -> bool {
         part.len() <= MAX_PART
             && part.starts_with(|first: char| first.is_ascii_lowercase())
             && part.split('-').all(|word| {
-                !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                !word.is_empty()
+                    && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
             })
     };
     text.splitn(2, '/').all(part)

@@ -78,9 +78,12 @@ pub async fn run(
         Ok(()) => {}
         Err(EditError::Present { .. }) => {}
         Err(error) => {
-            let patch = if let EditError::Refused { patch, .. } = &error { patch.clone() } else { String::new() };
+            let patch =
+                if let EditError::Refused { patch, .. } = &error { patch.clone() } else { String::new() };
             let lines = patch.lines().map(str::to_owned).collect();
-            return Err(told(&error).details(lines).hint("add these lines to the file by hand; the lock has the plugin"));
+            return Err(told(&error)
+                .details(lines)
+                .hint("add these lines to the file by hand; the lock has the plugin"));
         }
     }
     ui.line(&format!("{} {name} {version} added from the registry `{registry}`", ui.paint(Style::Good, "✓")));

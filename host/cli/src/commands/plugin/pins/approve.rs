@@ -59,7 +59,8 @@ impl Opened {
     async fn propose_named(&mut self, named: &str) -> Result<Proposal, CommandError> {
         let (typed, version) = split_version(named);
         let name = self.named(typed)?;
-        let wanted = self.entry_of(&name).and_then(|entry| entry.version.clone()).map(|version| version.value);
+        let wanted =
+            self.entry_of(&name).and_then(|entry| entry.version.clone()).map(|version| version.value);
         let plugin = match version {
             Some(version) => self.release(&name, version).await?,
             None => self.in_use(&name).await?,
@@ -92,9 +93,9 @@ impl Opened {
             self.propose_endpoint(&name)?;
         }
         // What this binary vouches for needs nobody's word.
-        proposals.retain(|proposal| {
-            !matches!(&proposal.plugin, Plugin::Release(release) if release.is_vouched_for())
-        });
+        proposals.retain(
+            |proposal| !matches!(&proposal.plugin, Plugin::Release(release) if release.is_vouched_for()),
+        );
         Ok(proposals)
     }
 
@@ -141,7 +142,10 @@ impl Opened {
         let endpoint = match written {
             Some(text) => {
                 let parsed = Endpoints::parse(&text.value).map_err(|error| {
-                    CommandError::caused_by(format!("`plugins.{}.endpoint` is not usable", typed(name)), &error)
+                    CommandError::caused_by(
+                        format!("`plugins.{}.endpoint` is not usable", typed(name)),
+                        &error,
+                    )
                 })?;
                 (!parsed.is_loopback()).then(|| text.value.clone())
             }

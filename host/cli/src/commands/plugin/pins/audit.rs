@@ -28,7 +28,13 @@ pub async fn run(ui: &Ui, offline: bool, scope: &PinScope) -> Result<(), Command
     }
     opened.audit_local(&mut findings);
     for finding in &findings {
-        ui.line(&format!("{} {} {}: {}", ui.paint(Style::Bad, "✗"), finding.plugin, finding.kind, finding.message));
+        ui.line(&format!(
+            "{} {} {}: {}",
+            ui.paint(Style::Bad, "✗"),
+            finding.plugin,
+            finding.kind,
+            finding.message
+        ));
         ui.line(&format!("    → {}", finding.remedy));
     }
     let pins = opened.workspace.lock().pins().len() + opened.workspace.lock().developments().len();

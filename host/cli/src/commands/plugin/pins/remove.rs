@@ -10,7 +10,8 @@ pub fn run(ui: &Ui, plugin: &str, scope: &PinScope) -> Result<(), CommandError> 
     let mut opened = Opened::new(ui, scope)?;
     let name = opened.named(plugin)?;
     let key = opened.entry_of(&name).map(|entry| entry.name.value.clone());
-    let written = key.is_some_and(|key| ss_config::remove_plugin(&opened.system.base, &key).is_ok_and(|gone| gone));
+    let written =
+        key.is_some_and(|key| ss_config::remove_plugin(&opened.system.base, &key).is_ok_and(|gone| gone));
     let pinned = opened.workspace.remove(&name);
     opened.workspace.save().map_err(|error| CommandError::of(&error))?;
     if !written && opened.entry_of(&name).is_some() {

@@ -46,12 +46,16 @@ impl Review {
             };
             if requested.is_none() || !lines.is_empty() {
                 let (name, version, from) = (&pin.name, &pin.version, &pin.registry);
-                let headline = format!("`{name}` {version} from the registry `{from}`, signed by {}", pin.signer);
+                let headline =
+                    format!("`{name}` {version} from the registry `{from}`, signed by {}", pin.signer);
                 review.add(headline, lines);
             }
         }
         for pin in lock.developments().iter().filter(|pin| !proposed(&pin.name)) {
-            review.add(format!("`{}` from `{}`, under development: unsigned", pin.name, pin.path), sentences(&pin.granted));
+            review.add(
+                format!("`{}` from `{}`, under development: unsigned", pin.name, pin.path),
+                sentences(&pin.granted),
+            );
         }
         review
     }
@@ -63,7 +67,10 @@ impl Review {
                 let published = registries
                     .of(release.name())
                     .and_then(|registry| registry.announcement(release.name(), release.version()))
-                    .map_or_else(|_| String::new(), |found| format!(", published {}", found.release.published));
+                    .map_or_else(
+                        |_| String::new(),
+                        |found| format!(", published {}", found.release.published),
+                    );
                 let was = proposal.before.as_ref().filter(|pin| pin.version != *release.version());
                 let was = was.map_or_else(String::new, |pin| format!(" (now {})", pin.version));
                 format!(
@@ -98,7 +105,9 @@ impl Review {
         let pins = after.pins().iter().map(|pin| &pin.name);
         for name in pins.chain(after.developments().iter().map(|pin| &pin.name)) {
             let endpoint = after.endpoint(name);
-            if let Some(endpoint) = endpoint.filter(|_| before.and_then(|lock| lock.endpoint(name)) != endpoint) {
+            if let Some(endpoint) =
+                endpoint.filter(|_| before.and_then(|lock| lock.endpoint(name)) != endpoint)
+            {
                 let line = format!("+ sends its requests, and the secrets in them, to {endpoint}");
                 self.add(format!("`{name}`"), vec![line]);
             }
@@ -108,7 +117,10 @@ impl Review {
     /// Adds what templates of the files read.
     pub fn add_files(&mut self, system: &System, readers: &[String]) {
         let lines = readers.iter().map(|sentence| format!("+ {sentence}")).collect();
-        self.add(format!("the files of `{}` for the environment `{}`", system.project, system.environment), lines);
+        self.add(
+            format!("the files of `{}` for the environment `{}`", system.project, system.environment),
+            lines,
+        );
     }
 
     fn add(&mut self, headline: String, lines: Vec<String>) {
@@ -134,11 +146,8 @@ impl Review {
 
     /// The same as JSON.
     pub fn document(&self, digest: Digest, approved: bool) -> Value {
-        let items: Vec<_> = self
-            .items
-            .iter()
-            .map(|item| json!({ "what": item.headline, "changes": item.lines }))
-            .collect();
+        let items: Vec<_> =
+            self.items.iter().map(|item| json!({ "what": item.headline, "changes": item.lines })).collect();
         json!({ "digest": digest.to_string(), "approved": approved, "items": items })
     }
 }

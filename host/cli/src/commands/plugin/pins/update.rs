@@ -26,7 +26,8 @@ pub async fn run(ui: &Ui, named: &[String], dry_run: bool, scope: &PinScope) -> 
         match opened.update(&name).await {
             Ok((from, to)) => {
                 let moved = from != to;
-                let what = if moved { format!("{from} → {to}") } else { format!("{to} is the newest wanted") };
+                let what =
+                    if moved { format!("{from} → {to}") } else { format!("{to} is the newest wanted") };
                 ui.line(&format!("{} {name} {what}", ui.paint(Style::Good, "✓")));
                 outcomes.push(json!({ "plugin": name.to_string(), "from": from, "to": to, "moved": moved }));
             }
@@ -65,7 +66,8 @@ impl Opened {
                 .hint("`ss plugin add` pins a plugin of a registry"));
         };
         let from = pin.version.clone();
-        let wanted = self.entry_of(name).and_then(|entry| entry.version.as_ref()).map(|version| version.value.clone());
+        let wanted =
+            self.entry_of(name).and_then(|entry| entry.version.as_ref()).map(|version| version.value.clone());
         let registry = self.registries.of(name).map_err(|error| told(&error))?;
         if name.namespace() != OFFICIAL {
             let client = Client::new();
