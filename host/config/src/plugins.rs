@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(added(before).unwrap(), after);
             // And out again, which leaves what was there.
             let back = removed(&after, "acme/tunnel").unwrap().unwrap();
-            assert_eq!(parsed(&back).unwrap().get("services").is_some(), true);
+            assert!(parsed(&back).unwrap().get("services").is_some());
             assert!(!back.contains("tunnel") && !back.contains("registry"), "{back}");
         }
         let windows = added("services: {}\r\n").unwrap();

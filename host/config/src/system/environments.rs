@@ -35,7 +35,7 @@ pub(super) fn is_protected(top: &Fields<'_>, environment: &str, findings: &mut F
             None => {}
             Some((_, NodeValue::Bool(value))) => protected |= *value && name == environment,
             Some((node, _)) => {
-                findings.push(wrong_type(&format!("{path}.protected"), "`true` or `false`", node))
+                findings.push(wrong_type(&format!("{path}.protected"), "`true` or `false`", node));
             }
         }
     }
