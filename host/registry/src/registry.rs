@@ -182,14 +182,11 @@ impl Registry {
                 && crate::contract::is_known(&line.world)
                 && wanted.is_none_or(|wanted| wanted.matches(&line.v))
         };
-        index
-            .newest(usable)
-            .map(|line| line.v.clone())
-            .ok_or_else(|| LoadError::NoUsableVersion {
-                plugin: plugin.clone(),
-                wanted: wanted.cloned(),
-                available: versions(&index),
-            })
+        index.newest(usable).map(|line| line.v.clone()).ok_or_else(|| LoadError::NoUsableVersion {
+            plugin: plugin.clone(),
+            wanted: wanted.cloned(),
+            available: versions(&index),
+        })
     }
 
     /// Loads and verifies a release.
