@@ -26,6 +26,7 @@ impl Cloud {
                 name: "cloudy".into(),
                 version: "1.0.0".into(),
                 digest: format!("sha256:{:064}", 0),
+                development: false,
             },
             description: Description {
                 provider: "cloudy".into(),
