@@ -112,6 +112,10 @@ pub struct ProcessAuthority {
     /// Commands by their first words, such as `supabase start`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
+    /// Commands by their first words that only look, such as `supabase status`: they may run while planning
+    /// too, and are no effect that a crash leaves behind. Granting one is believing that it changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     /// Options of the user's service that name URLs it may probe, such as `health_check`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probe_options: Vec<String>,

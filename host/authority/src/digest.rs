@@ -26,6 +26,7 @@ impl Authority {
         sort_set(&mut normal.secrets.reveal);
         if let Some(process) = &mut normal.process {
             sort_set(&mut process.commands);
+            sort_set(&mut process.reads);
             sort_set(&mut process.probe_options);
         }
         normal.process = normal.process.filter(|process| *process != ProcessAuthority::default());

@@ -98,6 +98,7 @@ pub(crate) enum Permission {
     Reveal(String),
     ServiceCommand,
     Command(String),
+    ReadCommand(String),
     Probe(String),
     ReadFile(String),
     WriteFile(String),
@@ -119,7 +120,8 @@ impl Permission {
                 Self::VaultSend { key, origin, carrier },
                 Self::VaultSend { key: wanted, origin: to, carrier: by },
             ) => key == wanted && origin.covers(to) && carrier.covers(by),
-            (Self::Command(mine), Self::Command(theirs)) => starts_with_words(theirs, mine),
+            (Self::Command(mine), Self::Command(theirs))
+            | (Self::ReadCommand(mine), Self::ReadCommand(theirs)) => starts_with_words(theirs, mine),
             (mine, theirs) => mine == theirs,
         }
     }
@@ -148,6 +150,7 @@ impl fmt::Display for Permission {
             Self::Reveal(what) => write!(f, "see in clear {}", revealed(what)),
             Self::ServiceCommand => f.write_str("run the command that a service names"),
             Self::Command(words) => write!(f, "run `{words} …`"),
+            Self::ReadCommand(words) => write!(f, "run `{words} …` while it plans"),
             Self::Probe(option) => write!(f, "request the URL that option `{option}` names"),
             Self::ReadFile(option) => write!(f, "read the file that option `{option}` names"),
             Self::WriteFile(option) => write!(f, "replace the file that option `{option}` names"),
@@ -181,6 +184,7 @@ pub(crate) fn permissions(authority: &Authority) -> Vec<Permission> {
     if let Some(process) = &authority.process {
         all.extend(process.service_command.then_some(Permission::ServiceCommand));
         all.extend(process.commands.iter().cloned().map(Permission::Command));
+        all.extend(process.reads.iter().cloned().map(Permission::ReadCommand));
         all.extend(process.probe_options.iter().cloned().map(Permission::Probe));
     }
     if let Some(files) = &authority.files {

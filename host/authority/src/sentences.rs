@@ -32,6 +32,7 @@ impl Authority {
                 all.push("may run the command that a service names".to_owned());
             }
             all.extend(process.commands.iter().map(|words| format!("may run `{words} …`")));
+            all.extend(process.reads.iter().map(|words| format!("may run `{words} …`, while planning too")));
             if !process.probe_options.is_empty() {
                 all.push(format!("may request the URLs that {}", options(&process.probe_options)));
             }

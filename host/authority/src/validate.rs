@@ -113,6 +113,7 @@ fn check_secrets(secrets: &SecretsAuthority) -> Checked {
 
 fn check_process(process: &ProcessAuthority) -> Checked {
     set("process.commands", &process.commands, check_command)?;
+    set("process.reads", &process.reads, check_command)?;
     set("process.probe-options", &process.probe_options, check_option)
 }
 

@@ -99,6 +99,20 @@ fn commands_are_covered_by_their_first_words() {
 }
 
 #[test]
+fn a_command_that_only_looks_is_granted_by_itself() {
+    let process = |process| Authority { process: Some(process), ..Authority::default() };
+    let look = |command: &str| {
+        process(ProcessAuthority { reads: vec![command.to_owned()], ..ProcessAuthority::default() })
+    };
+    let run = process(ProcessAuthority { commands: vec!["supabase".into()], ..ProcessAuthority::default() });
+    assert!(look("supabase status").covers(&look("supabase status -o json")).is_ok());
+    assert!(look("supabase status").covers(&look("supabase")).is_err());
+    assert!(run.covers(&look("supabase status")).is_err());
+    assert!(look("supabase").covers(&run).is_err());
+    assert_eq!(look("supabase status").sentences(), ["may run `supabase status …`, while planning too"]);
+}
+
+#[test]
 fn a_difference_reads_well() {
     let old = http(&[rule("https://a.b", "/v1/", &["GET", "POST"])]);
     let mut new = http(&[rule("https://a.b", "/v1/", &["GET", "DELETE"])]);

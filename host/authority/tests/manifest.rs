@@ -36,6 +36,7 @@ reveal = ["injected"]
 [authority.process]
 service-command = true
 commands = ["supabase start"]
+reads = ["supabase status"]
 probe-options = ["health_check"]
 
 [authority.files]
@@ -81,6 +82,7 @@ fn says_what_it_permits_in_words() {
             "may see in clear secrets of other services",
             "may run the command that a service names",
             "may run `supabase start …`",
+            "may run `supabase status …`, while planning too",
             "may request the URLs that option `health_check` names",
             "may read the files that option `generate_config.template` names",
             "may replace the files that option `generate_config.output` names",
@@ -127,6 +129,7 @@ fn refuses_values_and_says_which() {
         ("providers:neon/org_id", "secrets/org_id", "authority.vault.write[0]"),
         ("supabase start", "sh -c $(x)", "authority.process.commands[0]"),
         ("supabase start", "supabase  start", "authority.process.commands[0]"),
+        ("supabase status", "supabase status; id", "authority.process.reads[0]"),
         ("health_check", "*", "authority.process.probe-options[0]"),
         ("generate_config.output", "/etc/passwd", "authority.files.write-options[0]"),
     ] {

@@ -11,7 +11,7 @@ use ss_authority::ProcessAuthority;
 use ss_provider::{Effect, Effects, Phase, Service};
 use ss_secret::{Seals, Source};
 
-use crate::policy::{denied, judge, judge_probe, printable};
+use crate::policy::{Judged, denied, judge, judge_probe, printable};
 use crate::spawn::{self, Prepared};
 use crate::{Command, Completed, Handle, ProcessError, probe};
 
@@ -72,7 +72,8 @@ impl ProcessGate {
     /// # Errors
     /// If it is not granted, not found, or cannot be started. Nothing runs then.
     pub fn spawn_detached(&self, command: &Command) -> Result<Handle, ProcessError> {
-        let prepared = self.prepare(command)?;
+        self.check_phase()?;
+        let prepared = self.prepare(self.judge(command)?, command)?;
         self.journalled(&Effect::Spawn { program: prepared.words[0].clone() }, || {
             let (handle, log_start) = spawn::detached(&prepared, &self.config.log)?;
             self.log_start.store(log_start, Ordering::SeqCst);
@@ -81,12 +82,18 @@ impl ProcessGate {
         })
     }
 
-    /// Runs a process to its end.
+    /// Runs a process to its end. One that the grant says only looks runs while planning too, and is not
+    /// journalled: after a crash there is nothing to look for.
     ///
     /// # Errors
     /// As [`spawn_detached`](Self::spawn_detached), and if it takes longer than `timeout`; it is killed then.
     pub fn run(&self, command: &Command, timeout: Duration) -> Result<Completed, ProcessError> {
-        let prepared = self.prepare(command)?;
+        let judged = self.judge(command)?;
+        if judged.reads {
+            return spawn::to_end(&self.prepare(judged, command)?, timeout);
+        }
+        self.check_phase()?;
+        let prepared = self.prepare(judged, command)?;
         self.journalled(&Effect::Spawn { program: prepared.words[0].clone() }, || {
             spawn::to_end(&prepared, timeout)
         })
@@ -148,14 +155,17 @@ impl ProcessGate {
         probe::status(url).map_err(ProcessError::failed)
     }
 
-    fn prepare(&self, command: &Command) -> Result<Prepared, ProcessError> {
+    fn judge(&self, command: &Command) -> Result<Judged, ProcessError> {
         let config = &self.config;
-        self.check_phase()?;
-        let words = judge(config.authority.as_ref(), &config.service, &config.config_dir, command)?;
+        judge(config.authority.as_ref(), &config.service, &config.config_dir, command)
+    }
+
+    fn prepare(&self, judged: Judged, command: &Command) -> Result<Prepared, ProcessError> {
+        let config = &self.config;
         if self.spawned.fetch_add(1, Ordering::SeqCst) >= MAX_SPAWNS {
             return Err(denied(format!("the plugin may not start more than {MAX_SPAWNS} processes"), None));
         }
-        let words: Vec<String> = words.into_iter().map(|word| self.expand(word)).collect();
+        let words: Vec<String> = judged.words.into_iter().map(|word| self.expand(word)).collect();
         let path = config.environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
         let program = spawn::find_program(&words[0], &config.config_dir, path)?;
         let mut env: Vec<(OsString, OsString)> = config.environment.to_vec();

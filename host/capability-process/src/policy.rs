@@ -12,13 +12,21 @@ use crate::{Command, ProcessError};
 const LOADER_VARIABLES: &[&str] =
     &["LD_", "DYLD_", "PATH", "IFS", "BASH_ENV", "ENV", "NODE_OPTIONS", "PYTHON", "PERL", "RUBY"];
 
-/// The words of the command, if it may run.
+/// A command that may run.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub words: Vec<String>,
+    /// The grant says that it only looks.
+    pub reads: bool,
+}
+
+/// What the command is, if it may run.
 pub(crate) fn judge(
     authority: Option<&ProcessAuthority>,
     service: &Service,
     config_dir: &Path,
     command: &Command,
-) -> Result<Vec<String>, ProcessError> {
+) -> Result<Judged, ProcessError> {
     let malformed = || ProcessError::Malformed { line: printable(&command.line) };
     if command.line.contains('\0') {
         return Err(malformed());
@@ -26,11 +34,13 @@ pub(crate) fn judge(
     let words = shlex::split(&command.line).filter(|words| !words.is_empty()).ok_or_else(malformed)?;
     let own = authority.is_some_and(|grant| grant.service_command)
         && service.command.as_deref() == Some(command.line.as_str());
-    let spelled_out = authority.is_some_and(|grant| {
-        grant.commands.iter().any(|prefix| {
+    let begins_as = |granted: &[String]| {
+        granted.iter().any(|prefix| {
             shlex::split(prefix).is_some_and(|prefix| !prefix.is_empty() && words.starts_with(&prefix))
         })
-    });
+    };
+    let reads = authority.is_some_and(|grant| begins_as(&grant.reads));
+    let spelled_out = reads || authority.is_some_and(|grant| begins_as(&grant.commands));
     if !own && !spelled_out {
         return Err(denied(
             format!("the plugin may not run `{}` for service `{}`", printable(&command.line), service.id),
@@ -62,7 +72,7 @@ pub(crate) fn judge(
             return Err(ProcessError::failed(format!("`{}` is not a variable", printable(&variable.name))));
         }
     }
-    Ok(words)
+    Ok(Judged { words, reads })
 }
 
 /// Refuses a URL that no granted option of the service names.

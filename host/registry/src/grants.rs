@@ -55,6 +55,9 @@ fn process_pieces(process: &ProcessAuthority) -> Vec<Authority> {
         process.commands.iter().map(|words| ProcessAuthority { commands: vec![words.clone()], ..nothing() }),
     );
     parts.extend(
+        process.reads.iter().map(|words| ProcessAuthority { reads: vec![words.clone()], ..nothing() }),
+    );
+    parts.extend(
         process
             .probe_options
             .iter()
@@ -82,6 +85,7 @@ fn add(whole: &mut Authority, piece: Authority) {
         let into = whole.process.get_or_insert_default();
         into.service_command |= process.service_command;
         into.commands.extend(process.commands);
+        into.reads.extend(process.reads);
         into.probe_options.extend(process.probe_options);
     }
     if let Some(files) = piece.files {
@@ -103,7 +107,7 @@ mod tests {
         http = [{ origin = "https://api.example.com", path = "/v1/", methods = ["GET", "POST"] }]
         vault.read = [{ key = "providers:x/api_key", origins = ["https://api.example.com"], headers = ["authorization"] }]
         secrets = { generate = true, hmac = ["providers:x/secret"], reveal = ["generated"] }
-        process = { service-command = true, commands = ["tool start"], probe-options = ["health"] }
+        process = { service-command = true, commands = ["tool start"], reads = ["tool status"], probe-options = ["health"] }
         files = { read-options = ["template"], write-options = ["output"] }
     "#;
 

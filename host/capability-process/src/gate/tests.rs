@@ -25,6 +25,7 @@ impl Place {
             authority: Some(ProcessAuthority {
                 service_command: true,
                 commands: vec!["echo granted".into()],
+                reads: vec!["echo look".into()],
                 probe_options: vec!["health_check".into()],
             }),
             service: Arc::new(Service {
@@ -178,6 +179,38 @@ fn while_planning_no_process_is_started_or_ended() {
     assert!(is_denied(gate.spawn_detached(&place.command("true"))));
     assert!(is_denied(gate.run(&place.command("echo granted"), MINUTE)));
     assert!(is_denied(gate.terminate(&own, MINUTE)));
+}
+
+#[test]
+fn a_command_that_only_looks_runs_while_planning_and_leaves_no_record() {
+    let place = Place::new();
+    let planning =
+        ProcessGate::new(ProcessConfig { phase: Phase::ReadOnly, ..place.config("true", Vec::new()) });
+    for gate in [&planning, &place.gate("true")] {
+        let completed = gate.run(&place.command("echo look 'a b'"), MINUTE).unwrap();
+        assert_eq!(completed.stdout, "look a b\n");
+    }
+    assert_eq!(place.begun(), 0);
+}
+
+#[test]
+fn what_only_looks_opens_no_way_around_the_gate() {
+    let place = Place::new();
+    let gate = ProcessGate::new(ProcessConfig { phase: Phase::ReadOnly, ..place.config("true", Vec::new()) });
+    for line in ["echo", "echo lookx", "/bin/echo look", "echo granted look", "env echo look", "true"] {
+        assert!(is_denied(gate.run(&place.command(line), MINUTE)), "{line}");
+    }
+    assert!(is_denied(gate.spawn_detached(&place.command("echo look"))), "it would outlive the plan");
+    let elsewhere = Command { directory: "/tmp".into(), ..place.command("echo look") };
+    assert!(is_denied(gate.run(&elsewhere, MINUTE)));
+    let preloaded = Variable { name: "LD_PRELOAD".into(), value: "/tmp/x.so".into() };
+    assert!(is_denied(gate.run(&Command { env: vec![preloaded], ..place.command("echo look") }, MINUTE)));
+    // No shell runs the line: what follows is words.
+    let completed = gate.run(&place.command("echo look; touch made > file"), MINUTE);
+    assert!(is_denied(completed), "`look;` is another word");
+    assert_eq!(gate.run(&place.command("echo look && id"), MINUTE).unwrap().stdout, "look && id\n");
+    let left = (0..100).filter(|_| gate.run(&place.command("echo look"), MINUTE).is_ok()).count();
+    assert!(left < 16, "looking counts against the flood too");
 }
 
 #[test]

@@ -205,6 +205,7 @@ pub fn service_authority() -> Authority {
         process: Some(ProcessAuthority {
             service_command: true,
             commands: vec![],
+            reads: vec![],
             probe_options: vec!["health_check".into()],
         }),
         files: Some(FilesAuthority {
