@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use crate::fly::{AppView, MachineView};
 use crate::front;
 use crate::neon::ProjectView;
+use crate::railway::RailwayView;
 use crate::state::{State, World, lock};
+use crate::supabase::SupabaseView;
 use crate::{Client, Fault, Habits, Provider, Recorded};
 
 /// A stand-in that does not run yet.
@@ -35,6 +37,16 @@ impl Cloud {
     /// Fly: the Machines API and every `<app>.fly.dev`.
     pub fn fly(habits: Habits) -> Self {
         Self::of(Provider::Fly, habits)
+    }
+
+    /// Railway.
+    pub fn railway(habits: Habits) -> Self {
+        Self::of(Provider::Railway, habits)
+    }
+
+    /// Supabase.
+    pub fn supabase(habits: Habits) -> Self {
+        Self::of(Provider::Supabase, habits)
     }
 
     /// On this port instead of a free one.
@@ -124,7 +136,7 @@ impl Running {
     pub fn projects(&self) -> Vec<ProjectView> {
         match &lock(&self.shared).world {
             World::Neon(neon) => neon.views(),
-            World::Fly(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -133,7 +145,7 @@ impl Running {
         let state = lock(&self.shared);
         match &state.world {
             World::Fly(fly) => fly.apps(&state.clock),
-            World::Neon(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -142,14 +154,34 @@ impl Running {
         let state = lock(&self.shared);
         match &state.world {
             World::Fly(fly) => fly.machines(&state.clock),
-            World::Neon(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
-    /// Every password it ever made, to search logs and files for.
+    /// Railway's projects that exist.
+    pub fn railway_projects(&self) -> Vec<RailwayView> {
+        let state = lock(&self.shared);
+        match &state.world {
+            World::Railway(railway) => railway.views(&state.clock),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Supabase's projects that exist.
+    pub fn supabase_projects(&self) -> Vec<SupabaseView> {
+        let state = lock(&self.shared);
+        match &state.world {
+            World::Supabase(supabase) => supabase.views(&state.clock),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every password and key it ever made or was given, to search logs and files for.
     pub fn secrets(&self) -> Vec<String> {
         match &lock(&self.shared).world {
             World::Neon(neon) => neon.passwords().to_vec(),
+            World::Railway(railway) => railway.secrets().to_vec(),
+            World::Supabase(supabase) => supabase.secrets().to_vec(),
             World::Fly(_) => Vec::new(),
         }
     }

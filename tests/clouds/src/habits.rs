@@ -28,13 +28,15 @@ pub struct Habits {
     pub personal_key: bool,
     /// Neon: whether passwords can be read back.
     pub store_passwords: bool,
-    /// Neon: the most projects on a page, whatever `limit` asks for.
+    /// Neon, Railway, Supabase: the most projects on a page, whatever is asked for.
     pub page: usize,
+    /// Supabase: the most projects that the plan allows.
+    pub most_projects: usize,
     /// Neon: how many operations, from the first on, end in `error`.
     pub failing_operations: u32,
     /// Fly: app names that somebody else has.
     pub taken_names: Vec<String>,
-    /// Fly: images whose checks never pass.
+    /// Fly, Railway: images whose checks never pass.
     pub broken_images: Vec<String>,
     /// Fly: regions that have no room for another machine.
     pub full_regions: Vec<String>,
@@ -54,6 +56,7 @@ impl Default for Habits {
             personal_key: true,
             store_passwords: true,
             page: 400,
+            most_projects: usize::MAX,
             failing_operations: 0,
             taken_names: Vec::new(),
             broken_images: Vec::new(),

@@ -13,8 +13,8 @@
 //! What belongs here: what providers do, seen from outside, and their bad habits. What does not: anything
 //! of `ss`; no crate of this workspace is used, so that the stand-ins cannot share its mistakes.
 //!
-//! Layers, in the order a request meets them: `front` (HTTP), `state` (recording and habits), `neon` and `fly`
-//! (pure state machines from a call to an answer), [`spec`] (judges the record afterwards).
+//! Layers, in the order a request meets them: `front` (HTTP), `state` (recording and habits), one module per
+//! provider (pure state machines from a call to an answer), [`spec`] (judges the record afterwards).
 
 mod call;
 mod client;
@@ -26,9 +26,11 @@ mod fly;
 mod front;
 mod habits;
 mod neon;
+mod railway;
 mod record;
 pub mod spec;
 mod state;
+mod supabase;
 
 pub use client::{Client, Response};
 pub use cloud::{Cloud, Running};
@@ -36,4 +38,6 @@ pub use fault::{Fault, Trouble};
 pub use fly::{AppView, MachineView};
 pub use habits::{Habits, Pace, RateLimit};
 pub use neon::ProjectView;
+pub use railway::{RailwayServiceView, RailwayView};
 pub use record::{Provider, Recorded, Surface};
+pub use supabase::SupabaseView;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use ss_clouds::{Cloud, Habits, Pace, Provider, RateLimit, Running};
 
-/// Stateful stand-ins for Neon and Fly, on this machine only.
+/// Stateful stand-ins for providers, on this machine only.
 #[derive(Debug, Parser)]
 #[command(name = "ss-clouds")]
 struct Arguments {
     /// Which cloud to play.
     cloud: Which,
-    /// Where to listen; 0 is any free port. `all` takes this one and the next.
+    /// Where to listen; 0 is any free port. `all` takes this one and those after it.
     #[arg(long, default_value_t = 0)]
     port: u16,
     #[command(flatten)]
@@ -26,6 +26,8 @@ struct Arguments {
 enum Which {
     Neon,
     Fly,
+    Railway,
+    Supabase,
     All,
 }
 
@@ -84,7 +86,9 @@ fn main() -> io::Result<()> {
     let providers: &[Provider] = match arguments.cloud {
         Which::Neon => &[Provider::Neon],
         Which::Fly => &[Provider::Fly],
-        Which::All => &[Provider::Neon, Provider::Fly],
+        Which::Railway => &[Provider::Railway],
+        Which::Supabase => &[Provider::Supabase],
+        Which::All => &[Provider::Neon, Provider::Fly, Provider::Railway, Provider::Supabase],
     };
     let mut clouds = Vec::new();
     for (provider, offset) in providers.iter().zip(0..) {

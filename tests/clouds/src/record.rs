@@ -14,6 +14,10 @@ pub enum Provider {
     Neon,
     /// Fly, apps on machines.
     Fly,
+    /// Railway, services and databases.
+    Railway,
+    /// Supabase, Postgres with APIs around it.
+    Supabase,
 }
 
 impl Provider {
@@ -22,6 +26,8 @@ impl Provider {
         match self {
             Self::Neon => "neon",
             Self::Fly => "fly",
+            Self::Railway => "railway",
+            Self::Supabase => "supabase",
         }
     }
 }
@@ -76,6 +82,13 @@ impl Recorded {
     /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it may have changed something: another method than the safe ones, and no GraphQL query.
+    pub fn is_unsafe(&self) -> bool {
+        let document = self.body.as_ref().and_then(|body| body["query"].as_str());
+        let is_query = document.is_some_and(|text| !text.trim_start().starts_with("mutation"));
+        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS") && !is_query
     }
 
     /// `POST /v1/apps`, for messages.

@@ -8,6 +8,8 @@ use crate::clock::Clock;
 use crate::dice::Dice;
 use crate::fly::Fly;
 use crate::neon::Neon;
+use crate::railway::Railway;
+use crate::supabase::Supabase;
 use crate::{Habits, Provider, Recorded, Surface, Trouble};
 
 /// Everything a stand-in knows.
@@ -32,6 +34,8 @@ impl State {
         let world = match provider {
             Provider::Neon => World::Neon(Neon::new(&habits)),
             Provider::Fly => World::Fly(Fly::new(&habits)),
+            Provider::Railway => World::Railway(Railway::new(&habits)),
+            Provider::Supabase => World::Supabase(Supabase::new(&habits)),
         };
         let clock = Clock::new(habits.pace, habits.unseen_for);
         let storm = Dice::new(habits.seed ^ 0x0057_04a4);
@@ -142,6 +146,8 @@ impl State {
 pub(crate) enum World {
     Neon(Neon),
     Fly(Fly),
+    Railway(Railway),
+    Supabase(Supabase),
 }
 
 impl World {
@@ -149,6 +155,8 @@ impl World {
         match self {
             Self::Neon(neon) => neon.answer(call, clock).into(),
             Self::Fly(fly) => fly.answer(call, clock),
+            Self::Railway(railway) => railway.answer(call, clock).into(),
+            Self::Supabase(supabase) => supabase.answer(call, clock).into(),
         }
     }
 
@@ -156,13 +164,15 @@ impl World {
         match self {
             Self::Neon(_) => crate::neon::error(status, message),
             Self::Fly(_) => crate::fly::error(status, message),
+            Self::Railway(_) => crate::railway::error(status, message),
+            Self::Supabase(_) => crate::supabase::error(status, message),
         }
     }
 
     fn surface(&self, call: &Call) -> Surface {
         match self {
-            Self::Neon(_) => Surface::Api,
             Self::Fly(_) => crate::fly::surface(call),
+            Self::Neon(_) | Self::Railway(_) | Self::Supabase(_) => Surface::Api,
         }
     }
 }

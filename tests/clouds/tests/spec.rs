@@ -34,8 +34,21 @@ fn created(provider: Provider) -> Recorded {
             ("/api/v2/projects", json!({ "project": project }))
         }
         Provider::Fly => ("/v1/apps", json!({ "name": "a", "org_slug": "personal" })),
+        Provider::Supabase => {
+            let region = json!({ "type": "specific", "code": "us-east-1" });
+            let organization = "vsoazsxzqrcbuyxsfbtq";
+            let body = json!({
+                "name": "a", "db_pass": "a-password", "organization_slug": organization, "region_selection": region,
+            });
+            ("/v1/projects", body)
+        }
+        Provider::Railway => {
+            let query = "mutation A($input: ProjectCreateInput!) { projectCreate(input: $input) { id environments { edges { node { id } } } } }";
+            ("/graphql/v2", json!({ "query": query, "variables": { "input": { "name": "a" } } }))
+        }
     };
-    assert_eq!(cloud.client().post(path, &body).expect("an answer").status, 201);
+    let status = cloud.client().post(path, &body).expect("an answer").status;
+    assert!(matches!(status, 200 | 201), "{status}");
     cloud.requests().remove(0)
 }
 
@@ -111,4 +124,44 @@ fn wrong_exchanges_with_fly_are_found() {
         (r.method, r.path) = ("DELETE".to_owned(), "/v1/apps/a/machines/m/lease".to_owned());
     });
     one_violation(Provider::Fly, &unleased, "header fly-machine-lease-nonce");
+}
+
+#[test]
+fn wrong_exchanges_with_supabase_are_found() {
+    let good = created(Provider::Supabase);
+    assert_eq!(judge(Provider::Supabase, std::slice::from_ref(&good)).unwrap_or_default(), []);
+    let wrong = |place: &str, change: fn(&mut Recorded)| {
+        one_violation(Provider::Supabase, &altered(&good, change), place);
+    };
+    wrong("request", |r| body(r)["organisation"] = "x".into());
+    wrong("request", |r| drop(body(r).as_object_mut().expect("an object").remove("db_pass")));
+    wrong("request /region_selection", |r| body(r)["region_selection"]["code"] = "moon-1".into());
+    wrong("answer /ref", |r| answer(r)["ref"] = "SHORT".into());
+    wrong("answer /status", |r| answer(r)["status"] = "FINE".into());
+}
+
+#[test]
+fn wrong_exchanges_with_railway_are_found() {
+    let good = created(Provider::Railway);
+    assert_eq!(judge(Provider::Railway, std::slice::from_ref(&good)).unwrap_or_default(), []);
+    let wrong = |place: &str, change: fn(&mut Recorded)| {
+        one_violation(Provider::Railway, &altered(&good, change), place);
+    };
+    wrong("request", |r| r.method = "GET".to_owned());
+    wrong("request /query", |r| body(r)["query"] = "mutation { projectMake { id } }".into());
+    wrong("request /query", |r| body(r)["query"] = "query { me { id surname } }".into());
+    wrong("request /query", |r| body(r)["query"] = "query { project { id } }".into());
+    wrong("request /query", |r| body(r)["query"] = "query { me".into());
+    wrong("request /operationName", |r| body(r)["operationName"] = "B".into());
+    wrong("request /variables", |r| body(r)["variables"] = json!({}));
+    wrong("request /variables", |r| body(r)["variables"]["input"]["nmae"] = "a".into());
+    wrong("request /variables", |r| body(r)["variables"]["input"]["name"] = 7.into());
+    wrong("request /variables", |r| body(r)["variables"]["other"] = 7.into());
+    wrong("answer /data/projectCreate/id", |r| answer(r)["data"]["projectCreate"]["id"] = Value::Null);
+    wrong("answer /data/projectCreate/id", |r| answer(r)["data"]["projectCreate"]["id"] = 7.into());
+    wrong("answer /data/projectCreate/name", |r| answer(r)["data"]["projectCreate"]["name"] = "a".into());
+    wrong("answer /data/projectCreate/environments/edges", |r| {
+        answer(r)["data"]["projectCreate"]["environments"]["edges"] = json!({});
+    });
+    wrong("answer /data/projectCreate", |r| answer(r)["data"] = json!({}));
 }

@@ -35,6 +35,14 @@ pub enum DocumentError {
         /// Why.
         source: std::io::Error,
     },
+    /// It is no valid GraphQL schema.
+    #[error("{path} is no valid schema: {message}")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// It is not JSON.
     #[error("{path} is not JSON")]
     Syntax {

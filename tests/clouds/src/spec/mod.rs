@@ -1,4 +1,4 @@
-//! Judges what stand-ins recorded by the providers' official OpenAPI descriptions.
+//! Judges what stand-ins recorded by the providers' official descriptions, OpenAPI or GraphQL.
 //!
 //! So stand-in and plugin cannot drift from the real API together. The descriptions are not part of this
 //! repository: where they are absent, a check says so instead of passing in silence.
@@ -8,6 +8,7 @@
 //! the descriptions hardly ever forbid one.
 
 mod document;
+mod graphql;
 mod schema;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Provider, Recorded, Running, Surface};
 pub use document::{Document, DocumentError};
+pub use graphql::GraphqlSchema;
 
 /// The environment variable that names the folder of the descriptions.
 pub const FOLDER_VARIABLE: &str = "SS_SPECS";
@@ -64,15 +66,24 @@ pub fn folder() -> PathBuf {
 /// # Errors
 /// If there is a description, but it cannot be used.
 pub fn check(provider: Provider, requests: &[Recorded]) -> Result<Checked, DocumentError> {
-    let path = folder().join(format!("{provider}.openapi.json"));
+    let speaks_graphql = provider == Provider::Railway;
+    let path = folder().join(if speaks_graphql {
+        format!("{provider}.graphql")
+    } else {
+        format!("{provider}.openapi.json")
+    });
     if !path.is_file() {
         return Ok(Checked::DidNotRun { missing: path });
     }
-    let document = Document::read(&path)?;
-    let api = requests.iter().filter(|recorded| recorded.surface == Surface::Api);
-    let exchanges = api.clone().count();
-    let violations = api.flat_map(|recorded| document.check(recorded)).collect();
-    Ok(Checked::Ran { exchanges, violations })
+    let api: Vec<&Recorded> = requests.iter().filter(|recorded| recorded.surface == Surface::Api).collect();
+    let violations = if speaks_graphql {
+        let schema = GraphqlSchema::read(&path)?;
+        api.iter().flat_map(|recorded| schema.check(recorded)).collect()
+    } else {
+        let document = Document::read(&path)?;
+        api.iter().flat_map(|recorded| document.check(recorded)).collect()
+    };
+    Ok(Checked::Ran { exchanges: api.len(), violations })
 }
 
 /// Panics if anything that a stand-in recorded disagrees with the description. For tests.
