@@ -27,11 +27,15 @@ struct Crashed;
 type Cloud<'c> = Box<dyn FnMut(&Request) -> Result<Response, TransportError> + 'c>;
 type Prober<'c> = Box<dyn FnMut(&str, bool) -> Result<u16, String> + 'c>;
 
+/// Plays the commands that are run to their end.
+type Runner<'c> = Box<dyn FnMut(&Command) -> Result<Completed, SpawnError> + 'c>;
+
 /// A host that plays every import in memory and keeps what happened.
 pub struct FakeHost<'c> {
     inner: RefCell<Inner>,
     cloud: RefCell<Cloud<'c>>,
     prober: RefCell<Prober<'c>>,
+    runner: RefCell<Runner<'c>>,
 }
 
 #[derive(Default)]
@@ -66,6 +70,9 @@ impl<'c> FakeHost<'c> {
             prober: RefCell::new(Box::new(|_, any_alive| {
                 if any_alive { Ok(200) } else { Err("connection refused".into()) }
             })),
+            runner: RefCell::new(Box::new(|_| {
+                Ok(Completed { code: Some(0), stdout: String::new(), stderr: String::new() })
+            })),
         }
     }
 
@@ -73,6 +80,11 @@ impl<'c> FakeHost<'c> {
     /// while one is, and no answer otherwise.
     pub fn set_prober(&self, prober: impl FnMut(&str, bool) -> Result<u16, String> + 'c) {
         *self.prober.borrow_mut() = Box::new(prober);
+    }
+
+    /// Answers commands that are run to their end by `runner`. By default they succeed and say nothing.
+    pub fn set_runner(&self, runner: impl FnMut(&Command) -> Result<Completed, SpawnError> + 'c) {
+        *self.runner.borrow_mut() = Box::new(runner);
     }
 
     /// A context of project `my-app`, environment `prod` and the given service, with a sealed API key.
@@ -288,8 +300,8 @@ impl Host for FakeHost<'_> {
         })
     }
 
-    fn run(&self, _command: &Command, _timeout: Duration) -> Result<Completed, SpawnError> {
-        self.with(|_| Ok(Completed { code: Some(0), stdout: String::new(), stderr: String::new() }))
+    fn run(&self, command: &Command, _timeout: Duration) -> Result<Completed, SpawnError> {
+        self.call(|| (self.runner.borrow_mut())(command))
     }
 
     fn alive(&self, handle: &ProcessHandle) -> bool {
