@@ -19,18 +19,18 @@ const MANY: u64 = 500;
 const MOST_RUNS: usize = 2;
 
 /// What a system's clouds held when a run ended: projects, apps, machines.
-type Census = (usize, usize, usize);
+pub type Census = (usize, usize, usize);
 
 /// How a case ended: the run with the fault, what there was then, and how many runs were needed after it.
-struct Case {
-    point: u64,
-    census: Census,
-    runs: usize,
+pub struct Case {
+    pub point: u64,
+    pub census: Census,
+    pub runs: usize,
 }
 
 /// Plays a case for every step, until a run ends without having met its fault. A case gets the number of its
 /// step, and returns none if there is no such step. Prints what came of it; panics if anything was violated.
-fn at_every_step(what: &str, case: impl Fn(u64) -> Option<Case> + Sync) -> Vec<Case> {
+pub fn at_every_step(what: &str, case: impl Fn(u64) -> Option<Case> + Sync) -> Vec<Case> {
     let (next, end) = (AtomicU64::new(1), AtomicU64::new(MANY));
     let (cases, violations) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -109,7 +109,7 @@ fn temporary_files(environment: &TestEnvironment) -> Vec<String> {
 }
 
 /// Whether the run was killed; if its fault did not come due, it must have succeeded.
-fn met_its_fault(output: &Output) -> bool {
+pub fn met_its_fault(output: &Output) -> bool {
     assert!(matches!(output.code, 0 | -1), "neither killed nor done:\n{}", output.raw);
     output.code == -1
 }

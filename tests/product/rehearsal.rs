@@ -162,7 +162,7 @@ pub fn without_state(overlay: &str) -> String {
 }
 
 /// Gives the environment the compiled plugins of this test run: compiling is tested elsewhere.
-fn lend_compiled_plugins(environment: &TestEnvironment) {
+pub fn lend_compiled_plugins(environment: &TestEnvironment) {
     let home = environment.ss_home();
     std::fs::DirBuilder::new().mode(0o700).create(&home).expect("a home");
     symlink(compiled_plugins(), home.join("cache")).expect("a link");

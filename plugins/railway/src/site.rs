@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use ss_sdk::{Context, Failure, FailureKind, Service, State};
+use ss_sdk::{Context, Failure, FailureKind, Service, State, sealed};
 
 use crate::api::{Api, Named, Place, Project};
 use crate::options::{self, Options};
@@ -114,6 +114,7 @@ impl<'a, 'h> Site<'a, 'h> {
         let site = Self { context, service, options: &service.options, api };
         if let (Some(wanted), Some(recorded)) = (&site.options.project_id, site.recorded())
             && *wanted != recorded.project_id
+            && !sealed::contains(wanted)
         {
             let message =
                 format!("the service is in project {} and cannot be moved to {wanted}", recorded.project_id);
@@ -143,6 +144,10 @@ impl<'a, 'h> Site<'a, 'h> {
 
     fn locate_project(&self) -> Result<Option<Project>, Failure> {
         if let Some(id) = &self.options.project_id {
+            // The service that offers it is yet to be provisioned.
+            if sealed::contains(id) {
+                return Ok(None);
+            }
             return self.api.project(id)?.map(Some).ok_or_else(|| {
                 Failure::invalid_configuration(
                     self.service.option_path("project_id"),

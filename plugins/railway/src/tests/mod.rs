@@ -427,6 +427,14 @@ fn a_wrong_key_or_several_workspaces_are_said() {
 }
 
 #[test]
+fn a_project_that_is_yet_to_come_is_planned_without_a_question() {
+    let host = FakeHost::new();
+    let pending = service(json!({"image": "a", "project_id": sealed_token(9)}));
+    assert_eq!(Railway::plan(&host.context("api"), &pending).expect("a plan").action, Action::Create);
+    assert!(host.requests().is_empty());
+}
+
+#[test]
 fn options_that_contradict_each_other_are_refused() {
     let host = FakeHost::new();
     for (options, at) in [
@@ -445,7 +453,7 @@ fn options_that_contradict_each_other_are_refused() {
 #[test]
 fn hostile_answers_never_panic() {
     for hostile in hostile_answers() {
-        for at in 0..16 {
+        for at in (0..18).step_by(3) {
             let cloud = RefCell::new(Cloud::new());
             let mut number = 0;
             let host = FakeHost::with_cloud(|request| {
