@@ -23,6 +23,8 @@ pub struct Limits {
     /// Times that a connection that was not made leads to another try. Fewer: mostly it is the network of
     /// the person who waits.
     pub connect_retries: u32,
+    /// Wait before the first further try without `Retry-After`; later ones double it.
+    pub first_wait: Duration,
     /// Longest wait before another try; an answer that asks for more goes to the plugin as it is.
     pub longest_wait: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for Limits {
             total: Duration::from_secs(150),
             retries: 5,
             connect_retries: 2,
+            first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(60),
         }
     }

@@ -21,8 +21,6 @@ use crate::error::SendError;
 use crate::judge::Safety;
 use crate::limits::Limits;
 
-/// The first wait without `Retry-After`.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait without `Retry-After`.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
@@ -75,7 +73,7 @@ impl Retries {
             }
             _ => return None,
         };
-        let backoff = jittered(backoff(self.answered + self.unconnected), random());
+        let backoff = jittered(backoff(limits.first_wait, self.answered + self.unconnected), random());
         if !matches!(result, Err(SendError::Unreachable { .. })) {
             self.answered += 1;
         }
@@ -87,9 +85,9 @@ impl Retries {
     }
 }
 
-/// Doubles from [`FIRST_WAIT`] to [`LAST_WAIT`].
-fn backoff(attempt: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << attempt.min(10)).min(LAST_WAIT)
+/// Doubles from the first wait to [`LAST_WAIT`].
+fn backoff(first: Duration, attempt: u32) -> Duration {
+    first.saturating_mul(1 << attempt.min(10)).min(LAST_WAIT)
 }
 
 /// Between half of it and all of it, so that many clients do not come back at once.
@@ -186,12 +184,13 @@ mod tests {
 
     #[test]
     fn waits_grow_with_jitter_to_a_cap() {
+        let first = Limits::default().first_wait;
         for attempt in 0..40 {
             for random in [0, 500, 999] {
-                let wait = jittered(backoff(attempt), random);
-                assert!(wait >= FIRST_WAIT / 2 && wait <= LAST_WAIT);
+                let wait = jittered(backoff(first, attempt), random);
+                assert!(wait >= first / 2 && wait <= LAST_WAIT);
             }
         }
-        assert!(jittered(backoff(1), 0) >= FIRST_WAIT);
+        assert!(jittered(backoff(first, 1), 0) >= first);
     }
 }

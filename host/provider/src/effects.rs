@@ -44,6 +44,24 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether it may have made something that doing it again would make twice. Without an outcome nobody
+    /// knows how it ended.
+    pub fn may_have_created(&self, outcome: Option<&EffectOutcome>) -> bool {
+        match self {
+            Self::Request(_) => !outcome.and_then(|outcome| outcome.status).is_some_and(refused),
+            Self::Spawn { .. } => outcome.is_none_or(|outcome| outcome.error.is_none()),
+            // Doing these twice is the same as once.
+            Self::Terminate { .. } | Self::Write { .. } | Self::VaultWrite { .. } => false,
+        }
+    }
+}
+
+/// Whether the status says that the request was not carried out. A time-out (408) does not.
+fn refused(status: u16) -> bool {
+    (400..500).contains(&status) && status != 408
+}
+
 /// Number of an effect within its run.
 pub type EffectId = u64;
 

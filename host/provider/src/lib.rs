@@ -20,4 +20,4 @@ pub use model::{
     Action, Change, Credential, Description, Health, Identity, Metadata, Outcome, Plan, Service, Shape,
     State, Variable, VaultKey,
 };
-pub use operation::{Cancel, Context, Operation, Phase, Provider, Providers};
+pub use operation::{Cancel, Cancelled, Context, Operation, Phase, Provider, Providers};

@@ -117,12 +117,13 @@ impl Gates {
         operation: &Operation,
         phase: Phase,
         deadline: Instant,
+        http: ss_capability_http::Limits,
     ) -> Self {
         let authority = &grant.authority;
         let (seals, effects) = (&operation.seals, &operation.effects);
         let config_dir = &operation.context.config_dir;
         Self {
-            http: http::open(grant, services, operation, phase, deadline),
+            http: http::open(grant, services, operation, phase, deadline, http),
             vault: VaultGate {
                 authority: authority.vault.clone(),
                 keyring: services.keyring.clone(),

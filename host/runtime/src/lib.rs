@@ -13,6 +13,7 @@
 //! (`ss-registry`).
 
 mod cache;
+mod clock;
 mod compile;
 mod contract;
 mod engine;
@@ -38,5 +39,5 @@ pub use error::{RuntimeError, Unfit};
 pub use gates::{Grant, HostServices, log_file};
 pub use limits::{Limits, Overrun};
 pub use plugin::Plugin;
-pub use runtime::{Notice, Notices, Runtime, RuntimeConfig};
+pub use runtime::{Notice, Notices, Pace, Runtime, RuntimeConfig};
 pub use source::ComponentSource;

@@ -112,8 +112,15 @@ impl Plugin {
         };
         let turn = turn(&self.inner, &operation.cancel).await?;
         let deadline = Instant::now() + limit;
-        let gates =
-            Arc::new(Gates::open(&self.grant, &self.services, self.name(), operation, phase, deadline));
+        let gates = Arc::new(Gates::open(
+            &self.grant,
+            &self.services,
+            self.name(),
+            operation,
+            phase,
+            deadline,
+            self.inner.http,
+        ));
         let answer = Call {
             inner: &self.inner,
             plugin: self.name(),

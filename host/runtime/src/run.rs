@@ -96,7 +96,14 @@ impl<'a> Call<'a> {
             .map_err(|error| self.unusable(&RuntimeError::Engine { reason: error.to_string() }))?;
         let limits = &self.inner.limits;
         let end = End { deadline: self.deadline, cancel: self.cancel.clone() };
-        let session = Session::new(limits, machine.ticker.ticks(), self.gates.clone(), self.log.clone(), end);
+        let session = Session::new(
+            limits,
+            machine.ticker.ticks(),
+            self.gates.clone(),
+            self.log.clone(),
+            end,
+            self.inner.pace,
+        );
         let mut store = session.into_store(&machine.engine, limits);
         let answer = async {
             let guest = self.prepared.instantiate(&mut store).await?;

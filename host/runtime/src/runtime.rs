@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use ss_provider::Provider;
 
@@ -21,8 +22,23 @@ pub struct RuntimeConfig {
     pub cache_dir: Option<PathBuf>,
     /// What plugins may use.
     pub limits: Limits,
+    /// Caps of each operation's requests.
+    pub http: ss_capability_http::Limits,
+    /// How time passes for plugins.
+    pub pace: Pace,
     /// Told what a person may want to know while they wait.
     pub notices: Option<Notices>,
+}
+
+/// How time passes for plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// As it does.
+    #[default]
+    Real,
+    /// A plugin's sleep takes at most this long, and its monotonic clock goes on by all that it asked for.
+    /// For `ss plugin test`, which lets a plugin wait a thousand times.
+    Hurried(Duration),
 }
 
 /// Hears [`Notice`]s.
@@ -49,6 +65,8 @@ pub struct Runtime(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) limits: Limits,
+    pub(crate) http: ss_capability_http::Limits,
+    pub(crate) pace: Pace,
     cache_dir: Option<PathBuf>,
     notices: Option<Notices>,
     /// Held while the machine or the cache is being made.
@@ -62,6 +80,8 @@ impl Runtime {
     pub fn new(config: RuntimeConfig) -> Self {
         Self(Arc::new(Inner {
             limits: config.limits,
+            http: config.http,
+            pace: config.pace,
             cache_dir: config.cache_dir,
             notices: config.notices,
             starting: Mutex::new(()),

@@ -9,11 +9,13 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::clock::Clock;
 use crate::gates::Gates;
 use crate::limits::{Limiter, Limits};
 use crate::log::Log;
 use crate::meter::Meter;
 use crate::outbound::Outbound;
+use crate::runtime::Pace;
 use crate::ticker::Ticks;
 
 /// State of one store.
@@ -25,6 +27,7 @@ pub(crate) struct Session {
     limiter: Limiter,
     meter: Meter,
     pub(crate) log: Log,
+    pub(crate) clock: Clock,
     /// What the guest was granted; none while it may do nothing but compute.
     pub(crate) gates: Option<Arc<Gates>>,
     pub(crate) end: End,
@@ -44,13 +47,16 @@ impl Session {
         gates: Option<Arc<Gates>>,
         log: Log,
         end: End,
+        pace: Pace,
     ) -> Self {
+        let clock = Clock::new(pace);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.header_bytes);
         // Nothing is added: no folders, variables, arguments or input. Sockets exist and reach nothing.
         let wasi = WasiCtx::builder()
+            .monotonic_clock(clock.clone())
             .stdout(log.stream("info"))
             .stderr(log.stream("error"))
             .max_random_size(limits.random_bytes)
@@ -66,6 +72,7 @@ impl Session {
             limiter: Limiter::new(limits),
             meter: Meter::new(ticks, limits),
             log,
+            clock,
             gates,
             end,
         }

@@ -1,6 +1,6 @@
 //! What an unfinished operation leaves to be done before the next attempt.
 
-use ss_provider::{Action, Effect, State};
+use ss_provider::{Action, State};
 
 use crate::journal::{OpenOp, Sent};
 
@@ -38,23 +38,12 @@ pub(crate) fn standing(open: &OpenOp, existing: Option<&State>) -> Standing {
 
 /// Whether an effect may have made something that doing it again would make twice.
 pub(crate) fn may_have_created(sent: &Sent) -> bool {
-    let outcome = sent.outcome.as_ref();
-    match &sent.effect {
-        Effect::Request(_) => !outcome.and_then(|o| o.status).is_some_and(refused),
-        Effect::Spawn { .. } => outcome.is_none_or(|o| o.error.is_none()),
-        // Doing these twice is the same as once.
-        Effect::Terminate { .. } | Effect::Write { .. } | Effect::VaultWrite { .. } => false,
-    }
-}
-
-/// Whether the status says that the request was not carried out. A time-out (408) does not.
-fn refused(status: u16) -> bool {
-    (400..500).contains(&status) && status != 408
+    sent.effect.may_have_created(sent.outcome.as_ref())
 }
 
 #[cfg(test)]
 mod tests {
-    use ss_provider::{EffectOutcome, RequestRecord};
+    use ss_provider::{Effect, EffectOutcome, RequestRecord};
 
     use super::*;
 

@@ -15,6 +15,7 @@ pub(super) fn open(
     operation: &Operation,
     phase: Phase,
     deadline: Instant,
+    limits: Limits,
 ) -> Gate {
     Gate::new(GateConfig {
         client: services.http.clone(),
@@ -28,7 +29,7 @@ pub(super) fn open(
         effects: operation.effects.clone(),
         progress: operation.progress.clone(),
         scrubber: services.scrubber.clone(),
-        limits: Limits::default(),
+        limits,
         cancel: operation.cancel.clone(),
         deadline: Some(deadline),
     })

@@ -162,11 +162,11 @@ impl timer::Host for Session {
     async fn sleep(&mut self, milliseconds: u32) -> wasmtime::Result<bool> {
         let time = Duration::from_millis(milliseconds.into());
         // What would outlast the deadline is not begun: the plugin still has time to say where things stand.
-        if self.end.cancel.is_cancelled() || self.remaining() <= time {
+        if self.end.cancel.is_cancelled() || self.remaining().saturating_sub(self.clock.ahead()) <= time {
             return Ok(false);
         }
         let woken = tokio::select! {
-            () = tokio::time::sleep(time) => true,
+            () = self.clock.sleep(time) => true,
             () = self.end.cancel.cancelled() => false,
         };
         Ok(woken)

@@ -61,7 +61,7 @@ impl World {
         let cache_dir = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache"));
         Self {
             folder: tempfile::tempdir().unwrap(),
-            runtime: Runtime::new(RuntimeConfig { cache_dir, limits, notices: None }),
+            runtime: Runtime::new(RuntimeConfig { cache_dir, limits, ..RuntimeConfig::default() }),
             server: Server::start(),
             vault: Arc::new(Vault::with("providers:hostile/api_key", KEY)),
             journal: Arc::default(),
