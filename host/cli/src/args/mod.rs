@@ -6,7 +6,7 @@ mod plugin;
 
 pub use daily::{DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
 pub use pins::{Consent, PinCommand, PinScope};
-pub use plugin::{Plugin, PluginCommand, RegistryCommand};
+pub use plugin::{CheckCommand, Plugin, PluginCommand, RegistryCommand, Test};
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! `ss plugin …`: one group of commands per concern, all on one level for the person who types them.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
 
 use super::pins::PinCommand;
 
@@ -17,6 +19,43 @@ pub enum PluginCommand {
     Pins(PinCommand),
     #[command(flatten)]
     Registry(RegistryCommand),
+    #[command(flatten)]
+    Check(CheckCommand),
+}
+
+/// What judges a plugin.
+#[derive(Debug, Subcommand)]
+pub enum CheckCommand {
+    /// Prove a plugin against scenarios: idempotence, crashes, drift, hostile answers, secrets
+    ///
+    /// Black-box and offline, for a component in any language. Each rule says what it tried, or what broke
+    /// it and what to change. Exits with 1 if a rule failed.
+    Test(Box<Test>),
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    /// The component file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub component: PathBuf,
+    /// Scenario files, or folders of them; otherwise the folder `scenarios` beside the plugin's manifest
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub scenarios: Vec<PathBuf>,
+    /// Only rules whose ids begin like this, such as `plan/`
+    #[arg(long, value_name = "ID")]
+    pub rule: Vec<String>,
+    /// Where scenarios without a cloud of their own send requests: a stand-in on this machine
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// `plugin.toml`, for a component that has none inside
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    /// Give every request every kind of broken answer, which takes longer
+    #[arg(long)]
+    pub thorough: bool,
+    /// Write the report as JUnit XML too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
 }
 
 /// What asks a registry, or changes one.

@@ -3,13 +3,14 @@
 mod info;
 mod pins;
 mod search;
+mod test;
 
 use std::sync::Arc;
 
 use ss_registry::{Index, PluginName, Registries};
 use ss_secret::Scrubber;
 
-use crate::args::{Plugin, PluginCommand, RegistryCommand};
+use crate::args::{CheckCommand, Plugin, PluginCommand, RegistryCommand};
 use crate::error::CommandError;
 use crate::home;
 use crate::ui::Ui;
@@ -22,6 +23,7 @@ pub fn run(ui: &Ui, _scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(),
             RegistryCommand::Search { word } => search::run(ui, word.as_deref()),
             RegistryCommand::Info { plugin } => info::run(ui, plugin),
         },
+        PluginCommand::Check(CheckCommand::Test(arguments)) => test::run(ui, arguments),
     }
 }
 

@@ -1,0 +1,189 @@
+//! `ss plugin test`: the conformance kit.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ss_capability_http::Endpoints;
+use ss_kit::{Finding, Kit, KitConfig, Report, Scenario, ScenarioError, Verdict};
+use ss_runtime::Notice;
+
+use crate::args::Test;
+use crate::compose::tokio_runtime;
+use crate::error::CommandError;
+use crate::home;
+use crate::ui::{Style, Ui};
+
+/// The manifest's file name.
+const MANIFEST: &str = "plugin.toml";
+/// The folder of a plugin's scenarios.
+const SCENARIOS: &str = "scenarios";
+/// How far above the component its project is looked for: `target/wasm32-wasip2/release/` are three.
+const MAX_ABOVE: usize = 6;
+
+/// Runs the command.
+pub fn run(ui: &Ui, arguments: &Test) -> Result<(), CommandError> {
+    let kit = Kit::new(config(ui, arguments)?).map_err(|error| {
+        CommandError::caused_by(format!("`{}` cannot be tested", arguments.component.display()), &error).hint(
+            "build it for `wasm32-wasip2`; `--manifest plugin.toml` names a manifest that is not inside",
+        )
+    })?;
+    let identity = kit.identity();
+    ui.line(&format!("{} {} ({})", ui.paint(Style::Bold, &identity.name), identity.version, identity.digest));
+    let report = tokio_runtime()?
+        .block_on(kit.run(|findings| print(ui, findings)))
+        .map_err(|error| CommandError::of(&error))?;
+    if let Some(file) = &arguments.junit {
+        ss_durable::replace(file, report.to_junit().as_bytes()).map_err(|error| CommandError::of(&error))?;
+    }
+    conclude(ui, &report)?;
+    Ok(())
+}
+
+fn config(ui: &Ui, arguments: &Test) -> Result<KitConfig, CommandError> {
+    let component = read(&arguments.component)?;
+    let project = project_of(&arguments.component);
+    let manifest = match (&arguments.manifest, &project) {
+        (Some(file), _) => Some(read_text(file)?),
+        (None, Some(project)) => Some(read_text(&project.join(MANIFEST))?),
+        (None, None) => None,
+    };
+    let endpoint = match &arguments.endpoint {
+        Some(text) => Some(loopback(text)?),
+        None => None,
+    };
+    if let Some(unknown) =
+        arguments.rule.iter().find(|id| !ss_kit::RULES.iter().any(|r| r.id.starts_with(*id)))
+    {
+        let ids: Vec<&str> = ss_kit::RULES.iter().map(|rule| rule.id).collect();
+        return Err(CommandError::usage(format!("no rule begins with `{unknown}`"))
+            .hint(format!("the rules are {}", ids.join(", "))));
+    }
+    let terminal = ui.clone();
+    Ok(KitConfig {
+        component,
+        manifest,
+        scenarios: scenarios(arguments, project.as_deref())?,
+        endpoint,
+        rules: arguments.rule.clone(),
+        thorough: arguments.thorough,
+        cache_dir: Some(home::home()?.join("cache")),
+        notices: Some(Arc::new(move |notice: &Notice| {
+            if let Notice::Compiling { plugin } = notice {
+                terminal.note(&format!("compiling plugin `{plugin}` (the first time only)..."));
+            }
+        })),
+    })
+}
+
+/// The folder around the component that has a manifest.
+fn project_of(component: &Path) -> Option<PathBuf> {
+    let whole = std::fs::canonicalize(component).ok()?;
+    whole
+        .ancestors()
+        .skip(1)
+        .take(MAX_ABOVE)
+        .find(|folder| folder.join(MANIFEST).is_file())
+        .map(Path::to_owned)
+}
+
+fn scenarios(arguments: &Test, project: Option<&Path>) -> Result<Vec<Scenario>, CommandError> {
+    let mut paths = arguments.scenarios.clone();
+    if paths.is_empty() {
+        let beside = arguments.component.parent().map(Path::to_owned);
+        let folders = [project.map(Path::to_owned), beside, Some(PathBuf::from("."))];
+        let found =
+            folders.into_iter().flatten().map(|folder| folder.join(SCENARIOS)).find(|path| path.is_dir());
+        paths.extend(found);
+    }
+    if paths.is_empty() {
+        return Err(CommandError::failed("there is no scenario to test it in")
+            .hint("write one into `scenarios/` beside `plugin.toml` (see docs/conformance.md), or name it with `--scenarios`"));
+    }
+    let mut scenarios = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            scenarios.extend(Scenario::read_folder(&path).map_err(unusable)?);
+        } else {
+            scenarios.push(Scenario::read(&path).map_err(unusable)?);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn unusable(error: ScenarioError) -> CommandError {
+    CommandError::of(&error).hint("docs/conformance.md describes scenario files")
+}
+
+/// The kit lets plugins do to an endpoint what no cloud should have to bear, so it stays on this machine.
+fn loopback(text: &str) -> Result<Endpoints, CommandError> {
+    let endpoint = Endpoints::parse(text)
+        .map_err(|error| CommandError::usage(format!("`--endpoint` is not usable: {error}")))?;
+    if endpoint.is_loopback() {
+        Ok(endpoint)
+    } else {
+        Err(CommandError::usage(
+            "`--endpoint` is a stand-in on this machine, such as `http://127.0.0.1:9001`",
+        ))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn read_text(path: &Path) -> Result<String, CommandError> {
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::caused_by(format!("cannot read `{}`", path.display()), error)
+}
+
+/// One part of the report: the component itself, or a scenario.
+fn print(ui: &Ui, findings: &[Finding]) {
+    let Some(first) = findings.first() else { return };
+    ui.line("");
+    match &first.scenario {
+        Some(name) => ui.line(&format!("Scenario {}", ui.paint(Style::Bold, name))),
+        None => ui.line("Component"),
+    }
+    for finding in findings {
+        print_finding(ui, finding);
+    }
+}
+
+fn print_finding(ui: &Ui, finding: &Finding) {
+    let (glyph, style) = match finding.verdict {
+        Verdict::Passed => ("✓", Style::Good),
+        Verdict::Failed => ("✗", Style::Bad),
+        Verdict::NotRun => ("−", Style::Dim),
+    };
+    let note = match finding.verdict {
+        Verdict::Passed | Verdict::NotRun if !finding.reason.is_empty() => {
+            ui.paint(Style::Dim, &format!("  ({})", finding.reason))
+        }
+        _ => String::new(),
+    };
+    ui.line(&format!("  {} {:<24} {}{note}", ui.paint(style, glyph), finding.rule.id, finding.rule.title));
+    if finding.verdict != Verdict::Failed {
+        return;
+    }
+    ui.line(&format!("      {}", ui.paint(Style::Bad, &finding.reason)));
+    for line in finding.evidence.iter().flat_map(|evidence| evidence.lines()) {
+        ui.line(&format!("      │ {line}"));
+    }
+    ui.line(&format!("      → {}", finding.rule.fix));
+}
+
+fn conclude(ui: &Ui, report: &Report) -> Result<(), CommandError> {
+    let (passed, failed, not_run) =
+        (report.count(&Verdict::Passed), report.count(&Verdict::Failed), report.count(&Verdict::NotRun));
+    ui.line("");
+    ui.line(&format!(
+        "{passed} passed, {failed} failed, {not_run} not run in {:.1} s",
+        report.took.as_secs_f64()
+    ));
+    ui.document(&report.to_json());
+    if report.passed() { Ok(()) } else { Err(CommandError::shown()) }
+}
