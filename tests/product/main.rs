@@ -7,6 +7,7 @@
 mod caddy;
 mod canary;
 mod configuration;
+mod conformance;
 mod crash;
 mod daily;
 mod environment;

@@ -35,7 +35,7 @@ pub enum CheckCommand {
 
 #[derive(Debug, Args)]
 pub struct Test {
-    /// The component file
+    /// The component file, or the name of a plugin of a registry
     #[arg(value_hint = ValueHint::FilePath)]
     pub component: PathBuf,
     /// Scenario files, or folders of them; otherwise the folder `scenarios` beside the plugin's manifest

@@ -28,7 +28,7 @@ pub(crate) fn contract(
     provider: Arc<dyn Provider>,
 ) -> Vec<Finding> {
     let Ok(outline) = ss_registry::inspect(&component.bytes) else { return Vec::new() };
-    let tried = format!("{} bytes, contract {}", component.bytes.len(), outline.contract);
+    let tried = format!("{} bytes, contract {}", component.bytes.len(), outline.contract.version);
     vec![
         Finding::passed(COMPONENT, tried),
         manifest(&outline, &component.manifest),
@@ -86,8 +86,8 @@ fn manifest(outline: &Outline<'_>, manifest: &Manifest) -> Finding {
         )
         .showing(shown);
     }
-    let built = outline.contract.to_string();
-    if built != manifest.contract.to_string() {
+    let built = &outline.contract.version;
+    if *built != manifest.contract {
         let reason =
             format!("the manifest says contract {}, the component is built for {built}", manifest.contract);
         return Finding::failed(MANIFEST, reason);

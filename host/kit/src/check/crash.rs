@@ -139,7 +139,7 @@ pub(super) async fn find(bench: &Bench, baseline: &Baseline) -> Result<Vec<Findi
             }
         }
     }
-    let tried = format!("{} lost that made something, and a world without anything", counted(lost, "answer"));
+    let tried = format!("{} lost, and a world without anything", counted(lost, "answer"));
     Ok(vec![verdict(FIND, tried, failures)])
 }
 
@@ -165,14 +165,19 @@ enum Lost {
 async fn lose(bench: &Bench, baseline: &Baseline, at: usize) -> Result<Lost, String> {
     let stage = bench.stage()?;
     let cut = bench.provision(&stage, &Start::default().struck(at, Fault::Lost)).await?;
-    if let Ended::Done(outcome) = &cut.ended {
-        life::tidy(bench, &stage, &outcome.state).await?;
-        return Ok(Lost::NotJudged);
-    }
     let Some(what) = cut.attempt.passed().into_iter().find(|passed| passed.fault.is_some()) else {
         return Ok(Lost::NotJudged);
     };
     let what = format!("{} {}", what.call.method, what.call.path());
+    if let Ended::Done(outcome) = &cut.ended {
+        // It has looked for itself.
+        let found = difference(baseline.census.as_ref(), bench.census(&stage).as_ref());
+        life::tidy(bench, &stage, &outcome.state).await?;
+        return Ok(found.map_or(Lost::Found, |found| {
+            let reason = format!("the answer to {what} was lost, `provision` went on, and there are {found}");
+            Lost::Wrong((reason, cut.evidence(&bench.secrets)))
+        }));
+    }
     if let Some(partial) = cut.attempt.journal.partials().pop() {
         clean_up_after(bench, &stage, Start { partial: Some(partial), ..Start::default() }).await?;
         return Ok(Lost::NotJudged);

@@ -162,10 +162,7 @@ pub(super) async fn idempotent(bench: &Bench, baseline: &Baseline) -> Result<Vec
         Some(reason) => Finding::failed(IDEMPOTENT, reason).showing(evidence),
         None => {
             let sent = again.attempt.passed().iter().filter(|passed| !passed.call.is_safe()).count();
-            Finding::passed(
-                IDEMPOTENT,
-                format!("the second `provision` sent {}", counted(sent, "request that may change something")),
-            )
+            Finding::passed(IDEMPOTENT, format!("the second one sent {}", counted(sent, "unsafe request")))
         }
     };
     // What an endpoint keeps is not left behind.

@@ -8,6 +8,7 @@ use ss_capability_http::Endpoints;
 use ss_kit::{Finding, Kit, KitConfig, Report, Scenario, ScenarioError, Verdict};
 use ss_runtime::Notice;
 
+use super::{plugin_name, registries};
 use crate::args::Test;
 use crate::compose::tokio_runtime;
 use crate::error::CommandError;
@@ -41,7 +42,7 @@ pub fn run(ui: &Ui, arguments: &Test) -> Result<(), CommandError> {
 }
 
 fn config(ui: &Ui, arguments: &Test) -> Result<KitConfig, CommandError> {
-    let component = read(&arguments.component)?;
+    let component = component(&arguments.component)?;
     let project = project_of(&arguments.component);
     let manifest = match (&arguments.manifest, &project) {
         (Some(file), _) => Some(read_text(file)?),
@@ -74,6 +75,22 @@ fn config(ui: &Ui, arguments: &Test) -> Result<KitConfig, CommandError> {
             }
         })),
     })
+}
+
+/// The component of a file, or the newest release of the plugin of that name.
+fn component(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let name = path.to_string_lossy();
+    if path.exists() || name.contains('.') {
+        return read(path);
+    }
+    let plugin = plugin_name(&name)?;
+    let registries = registries()?;
+    let registry = registries.of(&plugin).map_err(|error| CommandError::of(&error))?;
+    let loaded = registry.newest(&plugin).and_then(|version| registry.load(&plugin, &version));
+    let loaded = loaded.map_err(|error| {
+        CommandError::of(&error).hint("name a component file, or a plugin that `ss plugin search` lists")
+    })?;
+    Ok(loaded.bytes().to_vec())
 }
 
 /// The folder around the component that has a manifest.
