@@ -318,7 +318,6 @@ fn leftovers(left: Vec<String>, evidence: Vec<String>) -> Finding {
 }
 
 /// Destroy of what somebody else has removed; none where nobody can.
-#[expect(clippy::type_complexity, reason = "a failure, if any, of a trial, if there was one")]
 async fn removed_by_others(bench: &Bench) -> Result<Option<Option<(String, Vec<String>)>>, String> {
     if !bench.owns_cloud() {
         return Ok(None);

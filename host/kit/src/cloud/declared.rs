@@ -326,7 +326,7 @@ fn list(world: &World, resource: &Resource, call: &Call) -> Answer {
         parameters.iter().all(|(name, wanted)| match item.members.get(name) {
             Some(Value::String(value)) => value == wanted,
             Some(Value::Object(_) | Value::Array(_)) | None => true,
-            Some(value) => value.to_string() == *wanted,
+            Some(value) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *value),
         })
     };
     let below = |item: &&Item| item.path.strip_prefix(&prefix).is_some_and(|rest| !rest.contains('/'));

@@ -32,7 +32,7 @@ impl Cloud for Replay {
         let found = numbered()
             .find(|(at, exchange)| !used[*at] && exchange.request == text)
             .or_else(|| numbered().find(|(at, _)| !used[*at]))
-            .or_else(|| numbered().last());
+            .or_else(|| numbered().next_back());
         let Some((at, exchange)) = found else {
             return Some(Answer::error(404, "the recording has no such request"));
         };
