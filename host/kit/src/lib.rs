@@ -29,23 +29,28 @@ mod subject;
 mod tap;
 mod template;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use ss_authority::{Manifest, ManifestError};
 use ss_capability_http::Endpoints;
-use ss_provider::Identity;
+use ss_provider::{Description, Identity, VaultKey};
 use ss_registry::ComponentError;
 use ss_runtime::Notices;
 
 use check::Wanted;
+use cloud::Tape;
 use play::{Backing, Bench};
 use subject::{Component, Places, Subject};
 
 pub use report::{Finding, Report, Verdict};
 pub use rules::{RULES, Rule, rule};
 pub use scenario::{Scenario, ScenarioError};
+
+/// Looks up the value of a vault key.
+pub type KeyLookup = Arc<dyn Fn(&VaultKey) -> Option<String> + Send + Sync>;
 
 /// What is judged, and how.
 #[derive(Clone)]
@@ -58,6 +63,8 @@ pub struct KitConfig {
     pub scenarios: Vec<Scenario>,
     /// Where requests go instead of to the scenarios' own clouds.
     pub endpoint: Option<Endpoints>,
+    /// Real vault keys, for recordings; scenarios are played with made-up ones.
+    pub keys: Option<KeyLookup>,
     /// Beginnings of the ids of the rules that are wanted; none is all.
     pub rules: Vec<String>,
     /// Whether every request gets every kind of broken answer.
@@ -80,6 +87,13 @@ pub enum KitError {
     /// The kit cannot make its folder.
     #[error("cannot make a folder for the test")]
     Scratch(#[source] std::io::Error),
+    /// What was recorded has no form in TOML.
+    #[error("the recording cannot be written down: {0}")]
+    Recording(String),
+}
+
+fn scratch() -> Result<tempfile::TempDir, KitError> {
+    tempfile::Builder::new().prefix("ss-plugin-test-").tempdir().map_err(KitError::Scratch)
 }
 
 /// Judges one component.
@@ -122,8 +136,7 @@ impl Kit {
     /// If the kit itself cannot work on this machine.
     pub async fn run(&self, mut tell: impl FnMut(&[Finding])) -> Result<Report, KitError> {
         let begun = Instant::now();
-        let scratch =
-            tempfile::Builder::new().prefix("ss-plugin-test-").tempdir().map_err(KitError::Scratch)?;
+        let scratch = scratch()?;
         let wanted = Wanted(self.config.rules.clone());
         let mut findings = Vec::new();
         let mut add = |found: Vec<Finding>| {
@@ -140,12 +153,7 @@ impl Kit {
     }
 
     /// Judges the component itself; says whether it can be run.
-    async fn contract(
-        &self,
-        wanted: &Wanted,
-        scratch: &std::path::Path,
-        add: &mut impl FnMut(Vec<Finding>),
-    ) -> bool {
+    async fn contract(&self, wanted: &Wanted, scratch: &Path, add: &mut impl FnMut(Vec<Finding>)) -> bool {
         let begun = Instant::now();
         let places = self.places(scratch, None);
         let opened = Subject::open(&self.component, &places, self.config.notices.clone()).await;
@@ -165,28 +173,69 @@ impl Kit {
         usable
     }
 
-    async fn scenario(
-        &self,
-        scenario: &Scenario,
-        wanted: &Wanted,
-        scratch: &std::path::Path,
-    ) -> Vec<Finding> {
-        let places = self.places(scratch, Some(scenario));
-        let subject = match Subject::open(&self.component, &places, None).await {
-            Ok(subject) => subject,
-            Err(error) => return check::unusable(&error),
-        };
+    async fn scenario(&self, scenario: &Scenario, wanted: &Wanted, scratch: &Path) -> Vec<Finding> {
         let backing = match &self.config.endpoint {
             Some(endpoint) if !scenario.has_cloud() && scenario.exchanges.is_empty() => {
                 Backing::Endpoint(endpoint.clone())
             }
             _ => Backing::Scenario,
         };
-        let bench = Bench::new(subject, Arc::new(scenario.clone()), backing, scratch.to_owned());
-        check::scenario(&bench, wanted, self.config.thorough).await
+        match self.bench(scenario, backing, scratch).await {
+            Ok(bench) => check::scenario(&bench, wanted, self.config.thorough).await,
+            Err(findings) => findings,
+        }
     }
 
-    fn places(&self, scratch: &std::path::Path, scenario: Option<&Scenario>) -> Places {
+    async fn bench(
+        &self,
+        scenario: &Scenario,
+        backing: Backing,
+        scratch: &Path,
+    ) -> Result<Bench, Vec<Finding>> {
+        let places = self.places(scratch, Some(scenario));
+        let subject = Subject::open(&self.component, &places, None).await;
+        let subject = subject.map_err(|error| check::unusable(&error))?;
+        let keys = match &backing {
+            Backing::Recorded(..) => self.real_keys(&subject.description),
+            _ => BTreeMap::new(),
+        };
+        Ok(Bench::new(subject, Arc::new(scenario.clone()), backing, keys, scratch.to_owned()))
+    }
+
+    fn real_keys(&self, description: &Description) -> BTreeMap<String, String> {
+        let Some(look) = &self.config.keys else { return BTreeMap::new() };
+        let address = |key: &VaultKey| format!("providers:{}/{}", description.provider, key.name);
+        description.vault_keys.iter().filter_map(|key| Some((address(key), look(key)?))).collect()
+    }
+
+    /// Plays the life of a resource at the endpoint, or without one at the provider itself, and records the
+    /// conversation. What is made is destroyed again. The text goes at the end of the scenario's file.
+    ///
+    /// # Errors
+    /// If the kit itself cannot work on this machine, or the recording cannot be written down.
+    pub async fn record(
+        &self,
+        scenario: &Scenario,
+        mut tell: impl FnMut(&[Finding]),
+    ) -> Result<(Report, String), KitError> {
+        let begun = Instant::now();
+        let scratch = scratch()?;
+        let tape = Tape::default();
+        let endpoint = self.config.endpoint.clone().unwrap_or_default();
+        let backing = Backing::Recorded(endpoint, tape.clone());
+        let (findings, secrets) = match self.bench(scenario, backing, scratch.path()).await {
+            Ok(bench) => {
+                let findings = check::scenario(&bench, &Wanted::default(), false).await;
+                (findings, bench.unprintable())
+            }
+            Err(findings) => (findings, BTreeMap::new()),
+        };
+        tell(&findings);
+        let text = tape.to_toml(secrets).map_err(KitError::Recording)?;
+        Ok((Report { plugin: self.identity(), findings, took: begun.elapsed() }, text))
+    }
+
+    fn places(&self, scratch: &Path, scenario: Option<&Scenario>) -> Places {
         let programs = scenario.and_then(|scenario| {
             let folder = scenario.folder.join(scenario.programs.as_ref()?);
             Some(std::fs::canonicalize(&folder).unwrap_or(folder))

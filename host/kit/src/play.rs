@@ -10,19 +10,21 @@ use ss_capability_http::Endpoints;
 use ss_provider::{Change, Failure, FailureKind, Health, Outcome, Plan, State};
 use ss_secret::Secret;
 
-use crate::cloud::{Census, Cloud, Declared, Forward, NoCloud, Replay};
+use crate::cloud::{Census, Cloud, Declared, Forward, NoCloud, Recorder, Replay, Tape};
 use crate::scenario::Scenario;
 use crate::secrets::Secrets;
 use crate::stage::{Attempt, Stage, Start, shorten};
 use crate::subject::Subject;
 
 /// Where requests go.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Backing {
     /// To the scenario's own cloud.
     Scenario,
-    /// To a stand-in, or to the provider itself.
+    /// To a stand-in.
     Endpoint(Endpoints),
+    /// To a stand-in, or to the provider itself, and onto a tape.
+    Recorded(Endpoints, Tape),
 }
 
 /// How an operation ended.
@@ -126,9 +128,17 @@ const IMPURE: [&str; 3] = [
 const HOLDS_SECRET: [&str; 2] = ["holds a secret", "holds the vault key"];
 
 impl Bench {
-    pub(crate) fn new(subject: Subject, scenario: Arc<Scenario>, backing: Backing, scratch: PathBuf) -> Self {
+    /// A bench; `keys` are vault keys beside those of the scenario.
+    pub(crate) fn new(
+        subject: Subject,
+        scenario: Arc<Scenario>,
+        backing: Backing,
+        keys: BTreeMap<String, String>,
+        scratch: PathBuf,
+    ) -> Self {
         let secrets = Secrets::default();
         let mut vault = scenario.vault.clone();
+        vault.extend(keys);
         let provider = &subject.description.provider;
         for key in &subject.description.vault_keys {
             let name = format!("providers:{provider}/{}", key.name);
@@ -162,23 +172,37 @@ impl Bench {
         matches!(self.backing, Backing::Scenario) && !self.scenario.exchanges.is_empty()
     }
 
+    /// Whether requests are being recorded.
+    pub(crate) fn is_recording(&self) -> bool {
+        matches!(self.backing, Backing::Recorded(..))
+    }
+
+    /// The values that no recording may hold, with names for them.
+    pub(crate) fn unprintable(&self) -> BTreeMap<String, String> {
+        let keys = self.vault.iter().map(|(name, value)| (value.clone(), name.clone()));
+        let sealed =
+            self.scenario.sealed.iter().map(|(name, value)| (value.clone(), format!("sealed-{name}")));
+        keys.chain(sealed).collect()
+    }
+
     /// A fresh world, in which everything is played from now on.
     ///
     /// # Errors
     /// What is wrong with the scenario or the machine.
     pub(crate) fn stage(&self) -> Result<Arc<Stage>, String> {
         self.clear();
+        let number = self.cases.fetch_add(1, Ordering::SeqCst);
         let case = match self.backing {
+            // What is recorded in a world is replayed in the same one.
+            Backing::Recorded(..) => format!("kit-{number}"),
+            Backing::Scenario if self.is_replay() => format!("kit-{number}"),
             // Nothing of one world is seen in the next.
             Backing::Scenario => "kit".to_owned(),
-            Backing::Endpoint(_) => {
-                let number = self.cases.fetch_add(1, Ordering::SeqCst);
-                format!("kit-{}-{number}", &self.subject.mark[..6])
-            }
+            Backing::Endpoint(_) => format!("kit-{}-{number}", &self.subject.mark[..6]),
         };
         let stage = Stage::new(
             Arc::clone(&self.scenario),
-            self.cloud()?,
+            self.cloud(number)?,
             self.secrets.clone(),
             self.vault.clone(),
             self.primary_key.clone(),
@@ -189,16 +213,21 @@ impl Bench {
         Ok(stage)
     }
 
-    fn cloud(&self) -> Result<Arc<dyn Cloud>, String> {
+    fn cloud(&self, scene: usize) -> Result<Arc<dyn Cloud>, String> {
+        let scenario = &*self.scenario;
+        let forward = |endpoints: &Endpoints| {
+            Forward::new(&self.subject.name, &self.subject.authority, endpoints.clone())
+        };
         Ok(match &self.backing {
-            Backing::Endpoint(endpoints) => {
-                Arc::new(Forward::new(&self.subject.name, &self.subject.authority, endpoints.clone())?)
+            Backing::Endpoint(endpoints) => Arc::new(forward(endpoints)?),
+            Backing::Recorded(endpoints, tape) => {
+                Arc::new(Recorder { inner: Arc::new(forward(endpoints)?), tape: tape.clone(), scene })
             }
-            Backing::Scenario if !self.scenario.exchanges.is_empty() => {
-                Arc::new(Replay::new(&self.scenario.exchanges))
+            Backing::Scenario if self.is_replay() => {
+                Arc::new(Replay::new(&scenario.exchanges, scene, &self.secrets)?)
             }
-            Backing::Scenario if self.scenario.has_cloud() => {
-                Arc::new(Declared::new(&self.scenario, self.secrets.clone()))
+            Backing::Scenario if scenario.has_cloud() => {
+                Arc::new(Declared::new(scenario, self.secrets.clone()))
             }
             Backing::Scenario => Arc::new(NoCloud),
         })

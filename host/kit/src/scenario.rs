@@ -226,6 +226,9 @@ pub struct OutsideChange {
 #[derive(Debug, Clone, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Exchange {
+    /// The world that it belongs to: a replay plays the same worlds in the same order.
+    #[serde(default)]
+    pub scene: usize,
     /// The method.
     pub method: String,
     /// The host.
@@ -358,8 +361,8 @@ impl Scenario {
     /// Every `*.toml` of a folder, sorted by name.
     ///
     /// # Errors
-    /// If the folder has none, or one that cannot be used.
-    pub fn read_folder(folder: &Path) -> Result<Vec<Self>, ScenarioError> {
+    /// If the folder cannot be read or has none.
+    pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
         let unreadable = |source| ScenarioError::Unreadable { path: folder.to_owned(), source };
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -372,7 +375,7 @@ impl Scenario {
             return Err(ScenarioError::None { folder: folder.to_owned() });
         }
         paths.sort();
-        paths.iter().map(|path| Self::read(path)).collect()
+        Ok(paths)
     }
 
     /// Whether it brings a cloud of its own that can be asked anything.

@@ -47,6 +47,15 @@ pub struct Test {
     /// Where scenarios without a cloud of their own send requests: a stand-in on this machine
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// Record the first scenario into this file: at `--endpoint`, or without it at the provider itself
+    ///
+    /// Without `--endpoint` real resources are made, and destroyed again; the keys are taken from the
+    /// environment variables that `ss catalog` names. Keys, passwords and tokens are not written.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["replay", "rule", "thorough"])]
+    pub record: Option<PathBuf>,
+    /// Play a recording instead of the scenarios
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["scenarios", "endpoint"])]
+    pub replay: Option<PathBuf>,
     /// `plugin.toml`, for a component that has none inside
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub manifest: Option<PathBuf>,

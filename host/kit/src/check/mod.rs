@@ -77,7 +77,7 @@ async fn judge(
     check!(rules::IDEMPOTENT, life::idempotent(bench, baseline));
     check!(rules::DRIFT, life::drift(bench));
     check!(rules::DESTROY, life::destroy(bench));
-    if bench.is_replay() {
+    if bench.is_replay() || bench.is_recording() {
         let reason = "a recording cannot say what other requests would have been answered";
         let rules = [rules::RESUME, rules::FIND, rules::HOSTILE, rules::LIMITS];
         findings.extend(rules.map(|rule| Finding::not_run(rule, reason)));

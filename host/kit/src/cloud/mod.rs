@@ -9,6 +9,7 @@ mod count;
 mod declared;
 mod forward;
 mod pattern;
+mod record;
 mod replay;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub(crate) use count::Counter;
 pub(crate) use declared::Declared;
 pub(crate) use forward::Forward;
 pub(crate) use pattern::Pattern;
+pub(crate) use record::{Recorder, Tape};
 pub(crate) use replay::Replay;
 
 use serde_json::{Map, Value};

@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{Answer, Call, Census, Cloud};
 use crate::scenario::Exchange;
+use crate::secrets::Secrets;
+use crate::template;
 
 /// Answers from a recording.
 ///
@@ -15,8 +17,27 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    pub(crate) fn new(exchanges: &[Exchange]) -> Self {
-        Self { used: Mutex::new(vec![false; exchanges.len()]), exchanges: exchanges.to_vec() }
+    /// Answers from what was recorded in the world of this number, templates of secrets filled.
+    ///
+    /// # Errors
+    /// A template that means nothing.
+    pub(crate) fn new(exchanges: &[Exchange], scene: usize, secrets: &Secrets) -> Result<Self, String> {
+        let look = |name: &str| {
+            let name = name.strip_prefix("secret.")?;
+            Some(serde_json::Value::String(secrets.named(name)))
+        };
+        let fill = |text: &str| template::fill_text(text, &look);
+        let scene = exchanges.iter().filter(|exchange| exchange.scene == scene);
+        let exchanges = scene.map(|exchange| {
+            Ok(Exchange {
+                target: fill(&exchange.target)?,
+                request: fill(&exchange.request)?,
+                body: fill(&exchange.body)?,
+                ..exchange.clone()
+            })
+        });
+        let exchanges: Vec<Exchange> = exchanges.collect::<Result<_, String>>()?;
+        Ok(Self { used: Mutex::new(vec![false; exchanges.len()]), exchanges })
     }
 }
 
@@ -55,6 +76,7 @@ mod tests {
 
     fn exchange(request: &str, body: &str) -> Exchange {
         Exchange {
+            scene: 0,
             method: "POST".into(),
             host: "h".into(),
             target: "/x?a=1".into(),
@@ -79,7 +101,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_closest_unused_answer_wins() {
-        let replay = Replay::new(&[exchange("a", "1"), exchange("b", "2"), exchange("a", "3")]);
+        let other = Exchange { scene: 1, ..exchange("a", "of another world") };
+        let recorded = [other, exchange("a", "1"), exchange("b", "2"), exchange("a", "3")];
+        let replay = Replay::new(&recorded, 0, &Secrets::default()).unwrap();
         assert_eq!(ask(&replay, "/x?a=1", "b").await.1, "2");
         assert_eq!(ask(&replay, "/x?a=1", "a").await.1, "1");
         assert_eq!(ask(&replay, "/x?a=1", "other").await.1, "3");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ss_capability_http::Endpoints;
 use ss_kit::{Finding, Kit, KitConfig, Report, Scenario, ScenarioError, Verdict};
+use ss_provider::VaultKey;
 use ss_runtime::Notice;
 
 use super::{plugin_name, registries};
@@ -31,14 +32,47 @@ pub fn run(ui: &Ui, arguments: &Test) -> Result<(), CommandError> {
     })?;
     let identity = kit.identity();
     ui.line(&format!("{} {} ({})", ui.paint(Style::Bold, &identity.name), identity.version, identity.digest));
-    let report = tokio_runtime()?
-        .block_on(kit.run(|findings| print(ui, findings)))
-        .map_err(|error| CommandError::of(&error))?;
+    let report = match &arguments.record {
+        Some(file) => record(ui, &kit, arguments, file)?,
+        None => tokio_runtime()?
+            .block_on(kit.run(|findings| print(ui, findings)))
+            .map_err(|error| CommandError::of(&error))?,
+    };
     if let Some(file) = &arguments.junit {
         ss_durable::replace(file, report.to_junit().as_bytes()).map_err(|error| CommandError::of(&error))?;
     }
     conclude(ui, &report)?;
     Ok(())
+}
+
+/// Plays the first scenario for real and writes what was said behind its text.
+fn record(ui: &Ui, kit: &Kit, arguments: &Test, file: &Path) -> Result<Report, CommandError> {
+    let source = scenario_files(arguments, project_of(&arguments.component).as_deref())?;
+    let Some(source) = source.first() else { return Err(no_scenario()) };
+    let mut text = read_text(source)?;
+    let scenario = Scenario::read(source).map_err(unusable)?;
+    if !scenario.exchanges.is_empty() || scenario.has_cloud() {
+        return Err(CommandError::usage(format!(
+            "`{}` brings answers of its own, so there is nothing to record",
+            source.display()
+        ))
+        .hint("name a scenario without `[[resource]]`, `[[answer]]` and `[[exchange]]` with `--scenarios`"));
+    }
+    if arguments.endpoint.is_none() {
+        ui.warn("recording at the provider itself: real resources are made, and destroyed again");
+    }
+    let (report, recorded) = tokio_runtime()?
+        .block_on(kit.record(&scenario, |findings| print(ui, findings)))
+        .map_err(|error| CommandError::of(&error))?;
+    text.push('\n');
+    text.push_str(&recorded);
+    ss_durable::replace(file, text.as_bytes()).map_err(|error| CommandError::of(&error))?;
+    ui.line("");
+    ui.line(&format!(
+        "recorded into `{}`; read it before you publish it: `ss` hides what it knows or can tell to be secret",
+        file.display()
+    ));
+    Ok(report)
 }
 
 fn config(ui: &Ui, arguments: &Test) -> Result<KitConfig, CommandError> {
@@ -66,6 +100,9 @@ fn config(ui: &Ui, arguments: &Test) -> Result<KitConfig, CommandError> {
         manifest,
         scenarios: scenarios(arguments, project.as_deref())?,
         endpoint,
+        keys: Some(Arc::new(|key: &VaultKey| {
+            std::env::var(key.environment_variable.as_ref()?).ok().filter(|value| !value.is_empty())
+        })),
         rules: arguments.rule.clone(),
         thorough: arguments.thorough,
         cache_dir: Some(home::home()?.join("cache")),
@@ -105,27 +142,47 @@ fn project_of(component: &Path) -> Option<PathBuf> {
 }
 
 fn scenarios(arguments: &Test, project: Option<&Path>) -> Result<Vec<Scenario>, CommandError> {
+    let files = match &arguments.replay {
+        Some(recording) => vec![recording.clone()],
+        None => scenario_files(arguments, project)?,
+    };
+    let scenarios: Vec<Scenario> =
+        files.iter().map(|file| Scenario::read(file).map_err(unusable)).collect::<Result<_, _>>()?;
+    if let Some(recording) = &arguments.replay
+        && scenarios.iter().any(|scenario| scenario.exchanges.is_empty())
+    {
+        return Err(CommandError::failed(format!("`{}` holds no recording", recording.display()))
+            .hint("`ss plugin test <component> --record <file>` makes one"));
+    }
+    Ok(scenarios)
+}
+
+/// The scenario files that are meant, folders looked into.
+fn scenario_files(arguments: &Test, project: Option<&Path>) -> Result<Vec<PathBuf>, CommandError> {
     let mut paths = arguments.scenarios.clone();
     if paths.is_empty() {
         let beside = arguments.component.parent().map(Path::to_owned);
         let folders = [project.map(Path::to_owned), beside, Some(PathBuf::from("."))];
-        let found =
-            folders.into_iter().flatten().map(|folder| folder.join(SCENARIOS)).find(|path| path.is_dir());
-        paths.extend(found);
+        let found = folders.into_iter().flatten().map(|folder| folder.join(SCENARIOS));
+        paths.extend(found.into_iter().find(|path| path.is_dir()));
     }
     if paths.is_empty() {
-        return Err(CommandError::failed("there is no scenario to test it in")
-            .hint("write one into `scenarios/` beside `plugin.toml` (see docs/conformance.md), or name it with `--scenarios`"));
+        return Err(no_scenario());
     }
-    let mut scenarios = Vec::new();
+    let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            scenarios.extend(Scenario::read_folder(&path).map_err(unusable)?);
+            files.extend(Scenario::files_in(&path).map_err(unusable)?);
         } else {
-            scenarios.push(Scenario::read(&path).map_err(unusable)?);
+            files.push(path);
         }
     }
-    Ok(scenarios)
+    Ok(files)
+}
+
+fn no_scenario() -> CommandError {
+    CommandError::failed("there is no scenario to test it in")
+        .hint("write one into `scenarios/` beside `plugin.toml` (see docs/conformance.md), or name it with `--scenarios`")
 }
 
 fn unusable(error: ScenarioError) -> CommandError {
