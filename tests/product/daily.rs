@@ -247,3 +247,23 @@ fn what_cannot_be_reached_says_why() {
     hint: install Fly's command line: https://fly.io/docs/flyctl/install/
     ");
 }
+
+#[test]
+fn a_pasted_key_ends_in_the_vault() {
+    let environment = TestEnvironment::warm();
+    let signed_in = environment.run_with_input(&["auth", "neon"], "napi_pasted_0123456789\n");
+    assert_eq!(signed_in.code, 0, "{}", signed_in.raw);
+    assert!(!signed_in.raw.contains("napi_pasted"), "{}", signed_in.raw);
+    let stored = environment.succeed(&["vault", "get", "neon.api_key"]);
+    assert_eq!(stored.raw, "napi_pasted_0123456789\n");
+    let none = environment.run(&["auth", "neon"]);
+    assert_eq!(none.code, 2, "an empty input is no key: {}", none.raw);
+    let unknown = environment.run(&["auth", "noen"]);
+    assert_eq!(unknown.code, 1);
+    assert_snapshot!(unknown.notes(), @"
+    error: there is no provider `noen`
+    hint: did you mean `neon`?
+    ");
+    let free = environment.succeed(&["auth", "local-process"]);
+    assert_snapshot!(free.stdout, @"`local-process` needs no key");
+}

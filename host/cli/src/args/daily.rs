@@ -94,3 +94,12 @@ pub struct Exec {
     #[arg(last = true, required = true)]
     pub command: Vec<String>,
 }
+
+#[derive(Debug, Args)]
+pub struct Auth {
+    /// The provider
+    pub provider: String,
+    /// Ask for a key to paste, also where the browser could be used
+    #[arg(long)]
+    pub paste: bool,
+}

@@ -4,7 +4,7 @@ mod daily;
 mod pins;
 mod plugin;
 
-pub use daily::{DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
+pub use daily::{Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
 pub use pins::{Consent, PinCommand, PinScope};
 pub use plugin::{CheckCommand, Plugin, PluginCommand, RegistryCommand, Test};
 
@@ -54,6 +54,8 @@ pub enum Command {
     Vault(Vault),
     /// Find, pin, write and publish plugins
     Plugin(Plugin),
+    /// Sign in to a provider: through the browser (`fly`), or by pasting a key
+    Auth(Auth),
     /// Show what the system consists of
     Services(Services),
     /// Draw the system

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod auth;
 pub mod catalog;
 pub mod graph;
 pub mod logs;

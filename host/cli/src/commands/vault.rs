@@ -54,14 +54,18 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Vault) -> Result
 }
 
 /// The vault with what is needed to understand addresses.
-struct Opened {
+pub struct Opened {
     vault: Vault,
     catalog: Catalog,
     scope: Option<Scope>,
 }
 
 impl Opened {
-    fn new(ui: &Ui, scrubber: &Arc<Scrubber>, place: Option<&VaultScope>) -> Result<Self, CommandError> {
+    /// Opens the vault for a command.
+    ///
+    /// # Errors
+    /// If plugins cannot be described.
+    pub fn new(ui: &Ui, scrubber: &Arc<Scrubber>, place: Option<&VaultScope>) -> Result<Self, CommandError> {
         let environment = environment();
         let home = home::home()?;
         let vault = open_vault(&home, &environment);
@@ -90,7 +94,28 @@ impl Opened {
     fn set(&self, ui: &Ui, words: Words<'_>, value: Option<&str>) -> Result<(), CommandError> {
         let address = self.address(words)?;
         let value = read_value(&address, value)?;
-        self.keys().set(&address, &value).map_err(vault_error)?;
+        self.keep(ui, &address, &value)
+    }
+
+    /// Asks for a provider's key, hidden, or reads it from stdin.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn ask(&self, provider: &str, key: &str) -> Result<Secret, CommandError> {
+        read_value(&self.address(Words::ProviderKey(provider, key))?, None)
+    }
+
+    /// Stores a provider's key.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn store(&self, ui: &Ui, provider: &str, key: &str, value: &Secret) -> Result<(), CommandError> {
+        let address = self.address(Words::ProviderKey(provider, key))?;
+        self.keep(ui, &address, value)
+    }
+
+    fn keep(&self, ui: &Ui, address: &Address, value: &Secret) -> Result<(), CommandError> {
+        self.keys().set(address, value).map_err(vault_error)?;
         ui.line(&format!("{} {address} stored", ui.paint(Style::Good, "✓")));
         Ok(())
     }
