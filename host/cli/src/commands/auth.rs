@@ -48,7 +48,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Auth) -> Result<
 
 fn keys_of(ui: &Ui, scrubber: &Arc<Scrubber>, provider: &str) -> Result<Vec<VaultKey>, CommandError> {
     let host = Host::new(ui, home::home()?, Arc::clone(scrubber), environment());
-    let listings = tokio_runtime()?.block_on(host.listings(&Registry::official(), None))?;
+    let listings = tokio_runtime()?.block_on(host.listings(&Registry::official()))?;
     let names: Vec<&str> = listings.iter().map(|listing| listing.description.provider.as_str()).collect();
     match listings.iter().find(|listing| listing.description.provider == provider) {
         Some(listing) => Ok(listing.description.vault_keys.clone()),
