@@ -58,3 +58,22 @@ fn fly_conforms() {
     conforms("fly", Some(&cloud));
     assert!(cloud.apps().is_empty(), "the kit cleans up after itself");
 }
+
+#[test]
+fn supabase_conforms() {
+    let cloud = Cloud::supabase(quick()).start().expect("a stand-in");
+    conforms("supabase", Some(&cloud));
+    assert!(cloud.supabase_projects().is_empty(), "the kit cleans up after itself");
+}
+
+#[test]
+fn supabase_local_conforms() {
+    conforms("supabase-local", None);
+}
+
+#[test]
+fn railway_conforms() {
+    let cloud = Cloud::railway(quick()).start().expect("a stand-in");
+    conforms("railway", Some(&cloud));
+    assert!(cloud.railway_projects().is_empty(), "the kit cleans up after itself");
+}

@@ -80,6 +80,16 @@ impl Kind {
             },
         }
     }
+
+    /// The variable that holds the password.
+    pub fn password_variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "POSTGRES_PASSWORD",
+            Self::Mysql => "MYSQL_ROOT_PASSWORD",
+            Self::Redis => "REDIS_PASSWORD",
+            Self::Mongo => "MONGO_INITDB_ROOT_PASSWORD",
+        }
+    }
 }
 
 impl Facts {

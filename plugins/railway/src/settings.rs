@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use ss_sdk::{Change, Failure, sealed};
 
 use crate::api::{Instance, Place};
+use crate::database::Kind;
 use crate::site::{MARK, Site};
 
 /// A setting of the instance: name of the option, name in the API, wanted value.
@@ -141,12 +142,7 @@ impl Site<'_, '_> {
         found: &mut Differences,
     ) -> Result<(), Failure> {
         let mut wanted = self.wanted_variables(password.unwrap_or_default());
-        let generated = self.options.database.map(|kind| kind.facts());
-        let generated: Vec<String> = generated
-            .iter()
-            .flat_map(|facts| facts.variables("").filter(|(_, value)| value == ""))
-            .map(|(name, _)| name)
-            .collect();
+        let generated = self.options.database.map(Kind::password_variable);
         let is = self.api.variables(place)?;
         let recorded = self.recorded().unwrap_or_default();
         let now = &self.context.inputs_digest;
@@ -159,10 +155,10 @@ impl Site<'_, '_> {
             let text = value.as_str().unwrap_or_default();
             let there = is.get(name);
             // A password is made once and stays: only its absence counts.
-            if generated.contains(name) && there.is_some() {
+            if generated == Some(name.as_str()) && there.is_some() {
                 return false;
             }
-            if generated.contains(name) || sealed::contains(text) {
+            if generated == Some(name.as_str()) || sealed::contains(text) {
                 if there.is_some() && !rotated {
                     return false;
                 }

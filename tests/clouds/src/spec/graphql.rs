@@ -136,7 +136,7 @@ impl Answer<'_> {
             asked.push(key);
             match members.get(key) {
                 Some(member) => {
-                    self.value(&field.definition.ty, &field.selection_set, member, format!("{place}/{key}"))
+                    self.value(&field.definition.ty, &field.selection_set, member, format!("{place}/{key}"));
                 }
                 None => self.complain(&format!("{place}/{key}"), "it is missing"),
             }
