@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and speak so")]
 
-mod backends;
 mod caddy;
 mod canary;
 mod configuration;
