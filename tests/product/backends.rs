@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use ss_clouds::{Cloud, Fault, Habits, Pace, RateLimit, Running, Trouble, spec};
@@ -259,6 +259,7 @@ fn a_storm_of_refusals_slows_a_run_and_nothing_else() {
         cloud.inject(Fault::of(Trouble::refused(503)).on("GET", "*").times(3));
     }
     backends.railway.inject(Fault::of(Trouble::refused(503)).times(2));
+    let begun = Instant::now();
     let run = backends.succeed();
     backends.assert_whole();
     let refused = |cloud: &Running| {
@@ -269,9 +270,8 @@ fn a_storm_of_refusals_slows_a_run_and_nothing_else() {
     let (supabase, railway) = (refused(&backends.supabase), refused(&backends.railway));
     eprintln!("requests, of them refused: supabase {supabase:?}, railway {railway:?}");
     assert!(supabase.1 >= 4 && railway.1 >= 4, "{supabase:?} {railway:?}");
-    for host in ["api.supabase.com", "backboard.railway.com"] {
-        assert!(run.raw.contains(&format!("rate limited by {host}")), "it does not say so:\n{}", run.raw);
-    }
+    // What a run waits for is shown on a terminal only; here it is the time that tells.
+    assert!(begun.elapsed() >= Duration::from_secs(1), "it did not slow down");
     backends.assert_no_secret(&[&run]);
 }
 
