@@ -17,6 +17,7 @@ mod local;
 mod pins;
 mod processes;
 mod reference;
+mod registry;
 mod rehearsal;
 mod supply_chain;
 mod vault;

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 
 /// Programs that tests drive for real, and the Debian packages that bring them.
-const PROGRAMS: &[(&str, &str)] = &[("age", "age"), ("caddy", "caddy"), ("node", "nodejs")];
+const PROGRAMS: &[(&str, &str)] =
+    &[("age", "age"), ("caddy", "caddy"), ("docker-registry", "docker-registry"), ("node", "nodejs")];
 
 /// The workspaces for another target: their folders. What they hold is linted for that target.
 const GUESTS: &[&str] = &["plugins", "tests/guests"];

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Vault(arguments) => commands::vault::run(&ui, &scrubber, &arguments),
         Command::Plugin(arguments) => commands::plugin::run(&ui, &scrubber, &arguments),
         Command::Auth(arguments) => commands::auth::run(&ui, &scrubber, &arguments),
+        Command::Registry(arguments) => commands::registry::run(&ui, &arguments),
         Command::Services(arguments) => commands::services::run(&ui, &scrubber, &arguments),
         Command::Graph(arguments) => commands::graph::run(&ui, &scrubber, &arguments),
         Command::Logs(arguments) => commands::logs::run(&ui, &scrubber, &arguments),

@@ -63,18 +63,20 @@ pub(crate) struct Mirror {
     epoch: AtomicU64,
     /// Whether the registry in the binary stands in for what is not here.
     embedded: bool,
+    /// A state up to this snapshot is older than what the binary has.
+    least: u64,
 }
 
 impl Mirror {
     /// The copy in a folder; an empty one if there is none.
     pub(crate) fn open(folder: PathBuf) -> Result<Self, SourceError> {
         let state = read_state(&folder)?.unwrap_or_default();
-        Ok(Self { folder, state: RwLock::new(state), epoch: AtomicU64::new(0), embedded: false })
+        Ok(Self { folder, state: RwLock::new(state), epoch: AtomicU64::new(0), embedded: false, least: 0 })
     }
 
     /// The copy of the official registry, over the one in the binary: whichever is newer.
     pub(crate) fn over_embedded(folder: PathBuf, embedded_snapshot: u64) -> Result<Self, SourceError> {
-        let mut mirror = Self { embedded: true, ..Self::open(folder)? };
+        let mut mirror = Self { embedded: true, least: embedded_snapshot, ..Self::open(folder)? };
         let state = mirror.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if state.snapshot <= embedded_snapshot {
             *state = State { read_at: state.read_at.take(), ..State::default() };
@@ -100,10 +102,24 @@ impl Mirror {
         self.state.read().unwrap_or_else(PoisonError::into_inner).files.is_empty()
     }
 
-    /// Whether a component or statement is here.
-    pub(crate) fn has_blob(&self, path: &str) -> bool {
-        self.folder.join(path).is_file()
-            || self.embedded && matches!(Embedded.read(path, u64::MAX), Ok(Some(_)))
+    /// Takes the state that another process may have left since this one was opened: what that has seen
+    /// must not be forgotten.
+    pub(crate) fn reload(&self) -> Result<(), SourceError> {
+        let Some(found) = read_state(&self.folder)? else { return Ok(()) };
+        let mut current = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if *current != found && found.snapshot >= current.snapshot && found.snapshot > self.least {
+            *current = found;
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Whether a component or statement is here: of this size, if that is known, so that one that was cut
+    /// short is fetched again.
+    pub(crate) fn has_blob(&self, path: &str, size: Option<u64>) -> bool {
+        let here = fs::metadata(self.folder.join(path))
+            .is_ok_and(|found| found.is_file() && size.is_none_or(|size| size == found.len()));
+        here || self.embedded && matches!(Embedded.read(path, u64::MAX), Ok(Some(_)))
     }
 
     /// Keeps a component or statement.

@@ -122,7 +122,9 @@ impl Publisher<'_> {
         let plugin = PluginName::new(draft.namespace, &manifest.name)?;
         let index = self.index(&plugin)?;
         if let Some(known) = index.find(&manifest.version) {
-            if known.digest == Digest::of(&draft.component) && self.states(known, &draft.source) {
+            if known.digest == Digest::of(&draft.component)
+                && self.states(known, &draft.source) != Some(false)
+            {
                 return Ok((known.clone(), Published::Unchanged));
             }
             self.check_replaceable(&plugin, &index, known)?;
@@ -163,14 +165,15 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    /// Whether the published statement is signed by our key and names these sources.
-    fn states(&self, line: &Line, source: &Digest) -> bool {
+    /// Whether the published statement is signed by our keys and names these sources; none if it is not
+    /// here, as in a copy of a registry that has the index only.
+    fn states(&self, line: &Line, source: &Digest) -> Option<bool> {
         let path = self.root.join(layout::statement(line.digest));
-        let Ok(Some(file)) = ss_durable::read_private(&path) else { return false };
+        let file = ss_durable::read_private(&path).ok().flatten()?;
         let opened =
             Envelope::parse(&file).and_then(|file| file.open(PAYLOAD_TYPE, &self.delegation(&line.ns)));
-        let Ok(signed) = opened else { return false };
-        Statement::parse(&signed.payload).is_ok_and(|statement| statement.release.source.digest == *source)
+        let Ok(signed) = opened else { return Some(false) };
+        Some(Statement::parse(&signed.payload).is_ok_and(|stated| stated.release.source.digest == *source))
     }
 
     fn sign(

@@ -508,6 +508,8 @@ impl Registries {
             listed.namespaces.sort();
             listed.namespaces.dedup();
             self.check_free(name, &listed.namespaces)?;
+            known.namespaces.clone_from(&listed.namespaces);
+            self.refresh_known(client, &known, &[]).await.map_err(Box::new)?;
             write_list(&home, |list| list.push(listed.clone()))
         }
         .await;
@@ -515,7 +517,6 @@ impl Registries {
             remove_folder(&folder(&home, name))?;
             return Err(error);
         }
-        known.namespaces.clone_from(&listed.namespaces);
         self.all.push(known);
         self.all[1..].sort_by(|a, b| a.registry.name().cmp(b.registry.name()));
         Ok(listed)

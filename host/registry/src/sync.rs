@@ -48,6 +48,7 @@ impl Download<'_> {
     ) -> Result<(), SyncError> {
         ss_durable::create_private_dir(self.mirror.folder())?;
         let _alone = WriterLock::take_within(&self.mirror.folder().join("lock"), "ss", PATIENCE_WITH_OTHERS)?;
+        self.mirror.reload().map_err(|source| self.unreadable(source))?;
         match self.attempt(plugins, namespaces).await {
             // A registry of plain files changes file by file; who reads meanwhile sees two states.
             Err(SyncError::Metadata { source, .. }) if is_mixed(&source.fault) => {
@@ -198,10 +199,10 @@ impl Download<'_> {
     /// Makes a release loadable.
     pub(crate) async fn release(&self, plugin: &PluginName, line: &Line) -> Result<(), SyncError> {
         let (statement, component) = (layout::statement(line.digest), layout::component(line.digest));
-        if !self.mirror.has_blob(&statement) {
+        if !self.mirror.has_blob(&statement, None) {
             self.blob(plugin, &statement, line.statement_digest, MAX_ENVELOPE as u64).await?;
         }
-        if !self.mirror.has_blob(&component) {
+        if !self.mirror.has_blob(&component, Some(line.size)) {
             self.blob(plugin, &component, line.digest, line.size.min(MAX_COMPONENT)).await?;
         }
         Ok(())
@@ -210,7 +211,7 @@ impl Download<'_> {
     /// Brings the statement of a release, without its component.
     pub(crate) async fn statement(&self, plugin: &PluginName, line: &Line) -> Result<(), SyncError> {
         let path = layout::statement(line.digest);
-        if self.mirror.has_blob(&path) {
+        if self.mirror.has_blob(&path, None) {
             return Ok(());
         }
         self.blob(plugin, &path, line.statement_digest, MAX_ENVELOPE as u64).await

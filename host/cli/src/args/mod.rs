@@ -3,10 +3,12 @@
 mod daily;
 mod pins;
 mod plugin;
+mod registry;
 
 pub use daily::{Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
 pub use pins::{Consent, PinCommand, PinScope};
-pub use plugin::{CheckCommand, Plugin, PluginCommand, RegistryCommand, Test};
+pub use plugin::{CheckCommand, Keeper, Plugin, PluginCommand, RegistryCommand, Test};
+pub use registry::{RegistriesCommand, Registry, Role};
 
 use std::path::{Path, PathBuf};
 
@@ -56,6 +58,8 @@ pub enum Command {
     Plugin(Plugin),
     /// Sign in to a provider: through the browser (`fly`), or by pasting a key
     Auth(Auth),
+    /// Use other registries of plugins, or run one
+    Registry(Registry),
     /// Show what the system consists of
     Services(Services),
     /// Draw the system

@@ -80,4 +80,59 @@ pub enum RegistryCommand {
         /// The plugin: `<namespace>/<name>`, or the name of an official one
         plugin: String,
     },
+    /// Sign a component and add it to a registry
+    ///
+    /// The component is checked as every client will check it. A version that is there is never changed.
+    Publish {
+        /// The component file, with its manifest inside
+        #[arg(value_hint = ValueHint::FilePath)]
+        component: PathBuf,
+        #[command(flatten)]
+        keeper: Keeper,
+        /// The namespace; the one that the key signs for if not given
+        #[arg(long)]
+        namespace: Option<String>,
+        /// Digest of the sources that it was built from, for the statement; that of the component itself if
+        /// not given
+        #[arg(long, value_name = "DIGEST")]
+        source_digest: Option<String>,
+    },
+    /// Take a release back: nobody starts to use it, who has it pinned may go on
+    Yank {
+        /// The plugin: `<namespace>/<name>`
+        plugin: String,
+        /// The version
+        version: String,
+        #[command(flatten)]
+        keeper: Keeper,
+        /// Why, for those who use it
+        #[arg(long, default_value = "withdrawn by its publisher", conflicts_with = "undo")]
+        reason: String,
+        /// Nobody may use it any more, pinned or not. For good
+        #[arg(long, conflicts_with = "undo")]
+        revoke: bool,
+        /// Take the yank back
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Make a key that signs releases
+    Keygen {
+        /// The file for the private key; the public one goes beside it as `.pub`
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// A registry to be changed, and the keys for it.
+#[derive(Debug, Args)]
+pub struct Keeper {
+    /// The registry: a folder, or `oci://host/repository`
+    #[arg(long)]
+    pub to: String,
+    /// The file of a key that signs for the namespace; more than one where the registry wants that
+    #[arg(long = "key", value_name = "FILE", value_hint = ValueHint::FilePath, required = true)]
+    pub keys: Vec<PathBuf>,
+    /// The folder with the registry's own keys; that of the first key if not given
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub registry_keys: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ pub mod logs;
 pub mod plugin;
 pub mod provision;
 pub mod reference;
+pub mod registry;
 pub mod remote;
 pub mod services;
 pub mod validate;

@@ -1,9 +1,11 @@
 //! `ss plugin info`: what a plugin is, who says so, and what it would be allowed to do.
 
 use serde_json::{Value, json};
-use ss_registry::{Announcement, Index, Mark, MarkKind, Marks, PluginName};
+use ss_capability_http::Client;
+use ss_registry::{Announcement, Index, LoadError, Mark, MarkKind, Marks, PluginName};
 
 use super::{plugin_name, registries, shown_version};
+use crate::compose::tokio_runtime;
 use crate::error::CommandError;
 use crate::ui::{Style, Ui};
 
@@ -11,15 +13,21 @@ use crate::ui::{Style, Ui};
 pub fn run(ui: &Ui, plugin: &str) -> Result<(), CommandError> {
     let plugin = plugin_name(plugin)?;
     let registries = registries()?;
-    let registry = registries.of(&plugin).map_err(|error| {
+    let unknown = |error: LoadError| {
         CommandError::of(&error).hint("`ss plugin search` lists the plugins of all registries")
-    })?;
-    let index = registry.index(&plugin).map_err(|error| {
-        CommandError::of(&error).hint("`ss plugin search` lists the plugins of all registries")
-    })?;
+    };
+    let registry = registries.of(&plugin).map_err(unknown)?;
+    let (client, runtime) = (Client::new(), tokio_runtime()?);
+    if let Err(error) = runtime.block_on(registries.refresh(&client, std::slice::from_ref(&plugin))) {
+        ui.warn(&format!("{error}; what was read before is shown"));
+    }
+    let index = registry.index(&plugin).map_err(unknown)?;
     let marks = registry.marks(&plugin).map_err(|error| CommandError::of(&error))?;
     let version = shown_version(&registries, &plugin, &index)
         .ok_or_else(|| CommandError::failed(format!("`{plugin}` has no release")))?;
+    runtime
+        .block_on(registries.fetch_statement(&client, &plugin, &version))
+        .map_err(|error| CommandError::of(&error))?;
     let announced = registry.announcement(&plugin, &version).map_err(|error| CommandError::of(&error))?;
     print(ui, &plugin, registry.name(), &announced, &index, &marks);
     ui.document(&document(&plugin, registry.name(), &announced, &index, &marks));

@@ -1,13 +1,16 @@
 //! `ss plugin`: one file per command of it.
 
 mod info;
+mod keygen;
 mod pins;
+mod publish;
 mod search;
 mod test;
+mod yank;
 
 use std::sync::Arc;
 
-use ss_registry::{Index, PluginName, Registries};
+use ss_registry::{Index, MarkKind, PluginName, Registries};
 use ss_secret::Scrubber;
 
 use crate::args::{CheckCommand, Plugin, PluginCommand, RegistryCommand};
@@ -19,11 +22,27 @@ use crate::ui::Ui;
 pub fn run(ui: &Ui, _scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(), CommandError> {
     match &arguments.command {
         PluginCommand::Pins(command) => pins::run(ui, command),
-        PluginCommand::Registry(command) => match command {
-            RegistryCommand::Search { word } => search::run(ui, word.as_deref()),
-            RegistryCommand::Info { plugin } => info::run(ui, plugin),
-        },
+        PluginCommand::Registry(command) => in_registries(ui, command),
         PluginCommand::Check(CheckCommand::Test(arguments)) => test::run(ui, arguments),
+    }
+}
+
+fn in_registries(ui: &Ui, command: &RegistryCommand) -> Result<(), CommandError> {
+    match command {
+        RegistryCommand::Search { word } => search::run(ui, word.as_deref()),
+        RegistryCommand::Info { plugin } => info::run(ui, plugin),
+        RegistryCommand::Publish { component, keeper, namespace, source_digest } => {
+            publish::run(ui, component, keeper, namespace.as_deref(), source_digest.as_deref())
+        }
+        RegistryCommand::Yank { plugin, version, keeper, reason, revoke, undo } => {
+            let kind = match (undo, revoke) {
+                (true, _) => None,
+                (false, true) => Some(MarkKind::Revoked),
+                (false, false) => Some(MarkKind::Yanked),
+            };
+            yank::run(ui, plugin, version, keeper, kind, reason)
+        }
+        RegistryCommand::Keygen { file } => keygen::run(ui, file),
     }
 }
 

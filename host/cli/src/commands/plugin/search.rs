@@ -1,48 +1,52 @@
 //! `ss plugin search`: what the registries of this machine have.
 
 use serde_json::json;
-use ss_registry::{Announcement, PluginName};
+use ss_capability_http::Client;
+use ss_registry::{PluginName, Registries, Registry};
 
-use super::{registries, shown_version};
+use super::registries;
+use crate::compose::tokio_runtime;
 use crate::error::CommandError;
 use crate::ui::{Style, Ui};
+
+/// A plugin that was found.
+struct Found {
+    registry: String,
+    plugin: PluginName,
+    version: String,
+    description: String,
+}
 
 /// Runs the command.
 pub fn run(ui: &Ui, word: Option<&str>) -> Result<(), CommandError> {
     let registries = registries()?;
-    let mut found: Vec<(String, PluginName, Announcement)> = Vec::new();
+    refresh(ui, &registries)?;
+    let mut found = Vec::new();
     for registry in registries.all() {
-        for plugin in registry.plugins().map_err(|error| CommandError::of(&error))? {
-            let index = registry.index(&plugin).map_err(|error| CommandError::of(&error))?;
-            let Some(version) = shown_version(&registries, &plugin, &index) else { continue };
-            let announced =
-                registry.announcement(&plugin, &version).map_err(|error| CommandError::of(&error))?;
-            if matches(word, &plugin, &announced.release.description) {
-                found.push((registry.name().to_owned(), plugin, announced));
-            }
+        match plugins(registry, &registries) {
+            Ok(plugins) => found.extend(plugins),
+            Err(error) => ui.warn(&format!("`{}` is left out: {error}", registry.name())),
         }
     }
+    found.retain(|found| matches(word, found));
     if found.is_empty() {
         ui.note("no plugin matches");
     }
-    for (registry, plugin, announced) in &found {
-        let release = &announced.release;
+    for Found { registry, plugin, version, description } in &found {
         ui.line(&format!(
-            "{} {}  {}  {}",
+            "{} {version}  {description}  {}",
             ui.paint(Style::Bold, &plugin.to_string()),
-            release.version,
-            release.description,
             ui.paint(Style::Dim, &format!("({registry})"))
         ));
     }
     let plugins: Vec<_> = found
         .iter()
-        .map(|(registry, plugin, announced)| {
+        .map(|found| {
             json!({
-                "name": plugin.to_string(),
-                "version": announced.release.version.to_string(),
-                "description": announced.release.description,
-                "registry": registry,
+                "name": found.plugin.to_string(),
+                "version": found.version,
+                "description": found.description,
+                "registry": found.registry,
             })
         })
         .collect();
@@ -50,9 +54,34 @@ pub fn run(ui: &Ui, word: Option<&str>) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Brings every registry up to date; one that does not answer is shown as it was.
+fn refresh(ui: &Ui, registries: &Registries) -> Result<(), CommandError> {
+    let client = Client::new();
+    tokio_runtime()?.block_on(async {
+        for registry in registries.all() {
+            if let Err(error) = registries.refresh_registry(&client, registry.name()).await {
+                ui.warn(&format!("{error}; what was read before is shown"));
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The plugins of the namespaces that are bound to a registry.
+fn plugins(registry: &Registry, registries: &Registries) -> Result<Vec<Found>, ss_registry::LoadError> {
+    let mut found = Vec::new();
+    for plugin in registry.plugins()? {
+        let bound = registries.of(&plugin).is_ok_and(|owner| owner.name() == registry.name());
+        if let (true, Some((version, description))) = (bound, registry.summary(&plugin)?) {
+            found.push(Found { registry: registry.name().to_owned(), plugin, version, description });
+        }
+    }
+    Ok(found)
+}
+
 /// Case does not matter: people search, machines name.
-fn matches(word: Option<&str>, plugin: &PluginName, description: &str) -> bool {
+fn matches(word: Option<&str>, found: &Found) -> bool {
     let Some(word) = word else { return true };
     let word = word.to_lowercase();
-    plugin.to_string().contains(&word) || description.to_lowercase().contains(&word)
+    found.plugin.to_string().contains(&word) || found.description.to_lowercase().contains(&word)
 }
