@@ -1,7 +1,5 @@
 //! The registries that this machine knows, and which of them a plugin comes from.
 //!
-//! Format: `registries.toml` in the home of the person, one `[[registry]]` table each, sorted by name.
-//!
 //! A namespace belongs to exactly one registry: the same name in another registry is another plugin's, and
 //! nobody is ever asked which one was meant. The namespace `official` belongs to the registry that is part
 //! of this program.
@@ -10,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use semver::Version;
-use serde::{Deserialize, Serialize};
 use ss_authority::is_plugin_name;
 use ss_capability_http::Client;
 use ss_durable::{FileError, LockError as Busy};
 
 use crate::embedded;
+use crate::list::{LIST, Listed, folder, read_list, remove_folder, write_list};
 use crate::metadata::{self, Floor, MetadataError, MetadataFault, Pinned};
 use crate::mirror::Mirror;
 use crate::name::OFFICIAL;
@@ -29,10 +27,6 @@ use crate::{Config, Delegation, Digest, PluginName, Registry, Timestamp, layout}
 /// Environment variable that names another place of the official registry, for rehearsals and company
 /// mirrors. Its root stays the one that is built in.
 pub const OFFICIAL_PLACE: &str = "STARSYSTEM_REGISTRY_OFFICIAL";
-/// Name of the list.
-const LIST: &str = "registries.toml";
-/// Largest list, in bytes.
-const MAX_LIST: usize = 256 * 1024;
 /// Largest `config.json`, in bytes.
 const MAX_CONFIG: u64 = 4 * 1024;
 
@@ -58,30 +52,6 @@ struct Known {
     /// Where it is, and the local copy; none for what is only in the binary.
     elsewhere: Option<(Location, Arc<Mirror>)>,
     floor: Option<Floor>,
-}
-
-/// A registry in the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listed {
-    /// What this machine calls it.
-    pub name: String,
-    /// Where it is.
-    pub url: String,
-    /// Digest of the root that everything in it is held to.
-    pub root_sha256: Digest,
-    /// Version of that root.
-    pub root_version: u64,
-    /// The namespaces that come from it, sorted.
-    pub namespaces: Vec<String>,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    version: u32,
-    #[serde(default)]
-    registry: Vec<Listed>,
 }
 
 /// A registry that was looked at, to be added.
@@ -564,42 +534,4 @@ impl Registry {
     pub fn signers_of(&self, namespace: &str) -> Result<Option<Delegation>, LoadError> {
         self.delegation(namespace)
     }
-}
-
-fn folder(home: &Path, name: &str) -> PathBuf {
-    home.join("registries").join(name)
-}
-
-fn remove_folder(folder: &Path) -> Result<(), FileError> {
-    match std::fs::remove_dir_all(folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError::new("delete", folder, source))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn read_list(home: &Path) -> Result<List, RegistriesError> {
-    let path = home.join(LIST);
-    let Some(bytes) = strict::file(&path, MAX_LIST)? else {
-        return Ok(List { version: 1, ..List::default() });
-    };
-    let malformed = |reason| RegistriesError::Malformed { path: path.display().to_string(), reason };
-    let list: List = strict::toml(&bytes, MAX_LIST).map_err(malformed)?;
-    if list.version != 1 {
-        let reason = Malformed::Shape(format!("its version is {}; this ss knows version 1", list.version));
-        return Err(malformed(reason));
-    }
-    Ok(list)
-}
-
-fn write_list(home: &Path, change: impl FnOnce(&mut Vec<Listed>)) -> Result<(), RegistriesError> {
-    ss_durable::create_private_dir(home)?;
-    let path = home.join(LIST);
-    let mut list = read_list(home)?;
-    change(&mut list.registry);
-    list.registry.sort_by(|a, b| a.name.cmp(&b.name));
-    #[expect(clippy::expect_used, reason = "strings, numbers and lists always serialise")]
-    let text = toml::to_string(&list).expect("a list is TOML");
-    Ok(ss_durable::replace(&path, text.as_bytes())?)
 }
