@@ -168,12 +168,12 @@ pub enum LoadError {
         available: Vec<Version>,
     },
     /// Its metadata is refused.
-    #[error("the registry `{registry}` is not to be trusted: {source}")]
+    #[error("the registry `{registry}` is not to be trusted: {refused}")]
     Metadata {
         /// Name of the registry.
         registry: String,
         /// Which file, and why.
-        source: MetadataError,
+        refused: MetadataError,
     },
     /// The registry has the plugin, and its index was not downloaded yet.
     #[error("`{plugin}` of the registry `{registry}` was not downloaded yet")]

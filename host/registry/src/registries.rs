@@ -150,20 +150,20 @@ pub enum SyncError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// What the registry serves is refused.
-    #[error("the registry `{registry}` is not to be trusted: {source}")]
+    #[error("the registry `{registry}` is not to be trusted: {refused}")]
     Metadata {
         /// Name of the registry.
         registry: String,
         /// Which file, and why.
-        source: MetadataError,
+        refused: MetadataError,
     },
     /// The registry did not answer.
-    #[error("the registry `{registry}` cannot be reached: {source}")]
+    #[error("the registry `{registry}` cannot be reached: {failed}")]
     Remote {
         /// Name of the registry.
         registry: String,
         /// Which file, and why.
-        source: RemoteError,
+        failed: RemoteError,
     },
     /// Another process works on the same copy.
     #[error(transparent)]
@@ -414,7 +414,7 @@ impl Registries {
     ) -> Result<Offer, SyncError> {
         let remote = Remote::open(&location, client, self.patience);
         let registry = location.to_string();
-        let unreachable = |source| SyncError::Remote { registry: registry.clone(), source };
+        let unreachable = |failed| SyncError::Remote { registry: registry.clone(), failed };
         let mut first = None;
         for version in 1..=metadata::MAX_ROOTS {
             let path = layout::root(version);
@@ -436,11 +436,11 @@ impl Registries {
             }
         }
         let file = layout::root(1);
-        let source = match (root, first) {
+        let refused = match (root, first) {
             (Some(expected), Some(found)) => MetadataFault::Fingerprint { expected, found }.of(file),
             _ => MetadataFault::Missing.of(file),
         };
-        Err(SyncError::Metadata { registry, source })
+        Err(SyncError::Metadata { registry, refused })
     }
 
     /// Adds a registry that was looked at, under a name, for these namespaces; for all that it has, if none

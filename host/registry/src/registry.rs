@@ -307,8 +307,8 @@ impl Registry {
         Ok(Some(chain))
     }
 
-    fn distrusted(&self, source: MetadataError) -> LoadError {
-        LoadError::Metadata { registry: self.name.clone(), source }
+    fn distrusted(&self, refused: MetadataError) -> LoadError {
+        LoadError::Metadata { registry: self.name.clone(), refused }
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<Option<std::borrow::Cow<'static, [u8]>>, LoadError> {

@@ -51,7 +51,7 @@ impl Download<'_> {
         self.mirror.reload().map_err(|source| self.unreadable(source))?;
         match self.attempt(plugins, namespaces).await {
             // A registry of plain files changes file by file; who reads meanwhile sees two states.
-            Err(SyncError::Metadata { source, .. }) if is_mixed(&source.fault) => {
+            Err(SyncError::Metadata { refused, .. }) if is_mixed(&refused.fault) => {
                 tokio::time::sleep(SETTLE).await;
                 self.attempt(plugins, namespaces).await
             }
@@ -313,16 +313,16 @@ impl Download<'_> {
         state.read_at.clone().filter(|seen| *seen > self.now).unwrap_or_else(|| self.now.clone())
     }
 
-    fn distrusted(&self, source: MetadataError) -> SyncError {
-        SyncError::Metadata { registry: self.registry.name().to_owned(), source }
+    fn distrusted(&self, refused: MetadataError) -> SyncError {
+        SyncError::Metadata { registry: self.registry.name().to_owned(), refused }
     }
 
     fn unreadable(&self, source: SourceError) -> SyncError {
         LoadError::Source { registry: self.registry.name().to_owned(), source }.into()
     }
 
-    fn unreachable(&self, source: crate::remote::RemoteError) -> SyncError {
-        SyncError::Remote { registry: self.registry.name().to_owned(), source }
+    fn unreachable(&self, failed: crate::remote::RemoteError) -> SyncError {
+        SyncError::Remote { registry: self.registry.name().to_owned(), failed }
     }
 }
 

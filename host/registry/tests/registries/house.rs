@@ -259,8 +259,8 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// What was wrong with which file.
 pub fn fault<T: std::fmt::Debug>(result: Result<T, SyncError>) -> (String, MetadataFault) {
     match result {
-        Err(SyncError::Metadata { source, .. } | SyncError::Load(LoadError::Metadata { source, .. })) => {
-            (source.file, source.fault)
+        Err(SyncError::Metadata { refused, .. } | SyncError::Load(LoadError::Metadata { refused, .. })) => {
+            (refused.file, refused.fault)
         }
         other => panic!("not refused for its metadata: {other:?}"),
     }

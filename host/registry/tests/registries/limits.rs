@@ -24,7 +24,7 @@ fn machine(house: &House, server: &Server) -> Machine {
 
 fn remote<T: std::fmt::Debug>(result: Result<T, SyncError>) -> RemoteError {
     match result {
-        Err(SyncError::Remote { source, .. }) => source,
+        Err(SyncError::Remote { failed, .. }) => failed,
         other => panic!("{other:?}"),
     }
 }

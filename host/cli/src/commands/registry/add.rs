@@ -113,8 +113,8 @@ fn refused(error: &RegistriesError) -> CommandError {
 /// Why a registry is not believed, and what to do.
 pub fn distrusted(error: &SyncError) -> CommandError {
     let command_error = CommandError::of(error);
-    let SyncError::Metadata { source, .. } = error else { return command_error };
-    match source.fault {
+    let SyncError::Metadata { refused, .. } = error else { return command_error };
+    match refused.fault {
         MetadataFault::Fingerprint { .. } => command_error
             .hint("ask whoever runs the registry for its fingerprint, and check that the address is right"),
         MetadataFault::Expired { .. } => command_error.hint(
