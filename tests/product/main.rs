@@ -20,6 +20,8 @@ mod reference;
 mod registry;
 mod rehearsal;
 mod supply_chain;
+mod threats;
+mod upgrade;
 mod vault;
 mod walkthrough;
 

@@ -38,6 +38,7 @@ mod statement;
 mod strict;
 mod sync;
 mod timestamp;
+mod vendor;
 mod verify;
 mod workspace;
 
@@ -68,6 +69,7 @@ pub use source::{Directory, Source, SourceError};
 pub use statement::{PAYLOAD_TYPE, Release, Source as BuiltFrom, Statement};
 pub use strict::Malformed;
 pub use timestamp::{NotATimestamp, Timestamp};
+pub use vendor::VendorError;
 pub use verify::VerifiedPlugin;
 pub use workspace::{LOCK_FILE, Proposal, Workspace, WorkspaceError};
 

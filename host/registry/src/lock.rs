@@ -381,8 +381,12 @@ impl Lock {
     pub fn see_registry(&mut self, name: &str, seen: RegistryPin) {
         match self.registries.get_mut(name) {
             Some(known) if known.url == seen.url && known.root_sha256 == seen.root_sha256 => {
-                known.root_version = known.root_version.max(seen.root_version);
-                known.snapshot_version = known.snapshot_version.max(seen.snapshot_version);
+                // Snapshots count only under the same root.
+                let newer = (known.root_version, known.snapshot_version)
+                    < (seen.root_version, seen.snapshot_version);
+                if newer {
+                    *known = seen;
+                }
             }
             _ => {
                 self.registries.insert(name.to_owned(), seen);

@@ -16,7 +16,7 @@ use crate::embedded;
 use crate::list::{LIST, Listed, folder, read_list, remove_folder, write_list};
 use crate::metadata::{self, Floor, MetadataError, MetadataFault, Pinned};
 use crate::mirror::Mirror;
-use crate::name::OFFICIAL;
+use crate::name::{DEVELOPMENT, OFFICIAL};
 use crate::refusal::LoadError;
 use crate::remote::{BadLocation, Fetched, Location, Patience, Remote, RemoteError};
 use crate::source::SourceError;
@@ -115,6 +115,9 @@ pub enum RegistriesError {
         /// The registry that it belongs to.
         registry: String,
     },
+    /// The namespace of plugins under development, which come from no registry.
+    #[error("the namespace `{DEVELOPMENT}` is for plugins under development, which come from no registry")]
+    Reserved,
     /// The registry delegates no such namespace.
     #[error("the registry has no namespace `{namespace}`; it has: {}", if available.is_empty() { "none".to_owned() } else { available.join(", ") })]
     NoNamespace {
@@ -515,6 +518,9 @@ impl Registries {
         }
         if let Some(taken) = self.listed(name) {
             return Err(RegistriesError::Taken { name: taken.name, url: taken.url });
+        }
+        if namespaces.iter().any(|namespace| namespace == DEVELOPMENT) {
+            return Err(RegistriesError::Reserved);
         }
         for known in &self.all {
             if let Some(namespace) = namespaces.iter().find(|name| known.namespaces.contains(name)) {

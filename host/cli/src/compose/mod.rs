@@ -5,6 +5,7 @@ mod candidates;
 pub mod files;
 mod plugins;
 mod project;
+mod registries;
 mod vault;
 mod whereabouts;
 
@@ -12,6 +13,7 @@ pub use admission::{again, not_admitted, typed};
 pub use candidates::{Network, candidate, name_of};
 pub use plugins::{Host, Listing};
 pub use project::{Project, engine_error, load_system, open_workspace};
+pub use registries::{open_registries, seen};
 pub use vault::open_vault;
 pub use whereabouts::{Whereabouts, fly, hand_over, whereabouts};
 

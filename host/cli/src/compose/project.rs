@@ -6,12 +6,12 @@ use std::sync::Arc;
 use ss_config::{Diagnostic, MissingOverlay, Sources, System};
 use ss_engine::{Engine, EngineConfig, Limits, VaultStore};
 use ss_provider::Providers;
-use ss_registry::{LockError, Registries, Workspace, WorkspaceError};
+use ss_registry::{LockError, Workspace, WorkspaceError};
 use ss_secret::Scrubber;
 use ss_vault::Keys;
 
 use super::plugins::{Host, log_folder};
-use super::{Environment, environment, files, open_vault};
+use super::{Environment, environment, files, open_registries, open_vault};
 use crate::args;
 use crate::error::CommandError;
 use crate::home;
@@ -76,8 +76,8 @@ impl Project {
         let (sources, system, findings) = load_system(ui, arguments)?;
         let environment = environment();
         let home = home::home()?;
-        let registries = Registries::open(&home).map_err(|error| CommandError::of(&error))?;
         let mut workspace = open_workspace(&system, &home)?;
+        let registries = open_registries(&home, workspace.lock())?;
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
         let (plugins, catalog) = host.plugins(&registries, &mut workspace, &system, &vault, locked).await?;

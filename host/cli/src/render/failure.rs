@@ -13,10 +13,7 @@ pub fn lines(failure: &Failure) -> Vec<String> {
     for denial in &failure.denials {
         lines.push(format!("denied ({}): {}", denial.capability, denial.message));
         if let Some(allow) = &denial.allow {
-            lines.push(
-                "this would allow it, in the plugin's manifest, after `starsystem.lock` is approved:"
-                    .to_owned(),
-            );
+            lines.push("this line would allow it:".to_owned());
             lines.extend(allow.lines().map(|line| format!("  {line}")));
         }
     }

@@ -32,7 +32,7 @@ pub async fn run(
     let requirement = requirement.transpose()?;
     let told = |error: &dyn std::error::Error| CommandError::of(error);
     let registry = opened.registries.of(&name).map_err(|error| {
-        told(&error).hint("`ss registry add <name> <url> --root-sha256 <digest>` makes a registry known")
+        told(&error).hint("`ss registry add <url> --root-sha256 <fingerprint>` makes a registry known")
     })?;
     if let Some(expected) = expected.filter(|expected| *expected != registry.name()) {
         return Err(CommandError::failed(format!(
@@ -58,6 +58,7 @@ pub async fn run(
         .workspace
         .propose(Plugin::from(release), Some(wanted.clone()))
         .map_err(|error| not_admitted(error, &opened.system))?;
+    opened.see(&name)?;
     let mut review = Review::of_lock(&opened.workspace, &opened.registries, std::slice::from_ref(&proposal));
     if !vouched {
         review.add_proposal(&proposal, &opened.registries);

@@ -67,6 +67,7 @@ impl Opened {
         };
         let proposal =
             self.workspace.propose(plugin, wanted).map_err(|error| not_admitted(error, &self.system))?;
+        self.see_release(&proposal.plugin)?;
         self.propose_endpoint(&name)?;
         Ok(proposal)
     }
@@ -88,7 +89,9 @@ impl Opened {
             let wanted = entry.version.as_ref().map(|version| version.value.clone());
             if !pinned {
                 let proposal = self.workspace.propose(plugin, wanted);
-                proposals.push(proposal.map_err(|error| not_admitted(error, &self.system))?);
+                let proposal = proposal.map_err(|error| not_admitted(error, &self.system))?;
+                self.see_release(&proposal.plugin)?;
+                proposals.push(proposal);
             }
             self.propose_endpoint(&name)?;
         }
@@ -97,6 +100,10 @@ impl Opened {
             |proposal| !matches!(&proposal.plugin, Plugin::Release(release) if release.is_vouched_for()),
         );
         Ok(proposals)
+    }
+
+    fn see_release(&mut self, plugin: &Plugin) -> Result<(), CommandError> {
+        if plugin.is_development() { Ok(()) } else { self.see(plugin.name()) }
     }
 
     /// The release of a plugin that a person names with its version.

@@ -16,7 +16,7 @@ use ss_registry::{PluginName, Registries, Workspace};
 
 use super::plugin_name;
 use crate::args::{self, PinCommand, PinScope};
-use crate::compose::{load_system, name_of, open_workspace, tokio_runtime};
+use crate::compose::{load_system, name_of, open_registries, open_workspace, seen, tokio_runtime};
 use crate::error::CommandError;
 use crate::home;
 use crate::ui::Ui;
@@ -54,8 +54,8 @@ impl Opened {
         let arguments = args::System { file: scope.file.clone(), env: scope.env.clone() };
         let (sources, system, _) = load_system(ui, &arguments)?;
         let home = home::home()?;
-        let registries = Registries::open(&home).map_err(|error| CommandError::of(&error))?;
         let workspace = open_workspace(&system, &home)?;
+        let registries = open_registries(&home, workspace.lock())?;
         Ok(Self { sources, system, registries, workspace })
     }
 
@@ -72,6 +72,14 @@ impl Opened {
             Some(configured) => name_of(configured),
             None => plugin_name(typed),
         }
+    }
+
+    /// Records in the lock what was seen of the registry that a plugin comes from.
+    fn see(&mut self, name: &PluginName) -> Result<(), CommandError> {
+        if let Some((registry, pin)) = seen(&self.registries, name)? {
+            self.workspace.see_registry(&registry, pin);
+        }
+        Ok(())
     }
 
     /// The entry of `plugins:` that a plugin stands for.

@@ -82,7 +82,9 @@ impl Opened {
             .workspace
             .upgrade(registry, name, wanted.as_ref())
             .map_err(|error| not_admitted(error, &self.system))?;
-        Ok((from.to_string(), admitted.plugin.manifest().version.to_string()))
+        let to = admitted.plugin.manifest().version.to_string();
+        self.see(name)?;
+        Ok((from.to_string(), to))
     }
 }
 
