@@ -309,12 +309,18 @@ fn a_denied_request_shows_the_line_and_the_command_that_allow_it() {
     environment.succeed(&["plugin", "list", "--env=prod"]);
     // Somebody has taken the right to read projects out of the lock.
     let lock = environment.read(LOCK);
-    let start = lock.find("[[plugin.granted.http]]\norigin = \"https://console.neon.tech\"\npath = \"/api/v2/projects/\"").unwrap();
+    let start = lock
+        .find("[[plugin.granted.http]]\norigin = \"https://console.neon.tech\"\npath = \"/api/v2/projects/\"")
+        .unwrap();
     let end = start + lock[start + 1..].find("\n[").unwrap() + 2;
     environment.write(LOCK, &format!("{}{}", &lock[..start], &lock[end..]));
     let denied = rehearsal.provision(&["--service=app-db"]);
     assert_eq!(denied.code, 1, "{}", denied.raw);
-    assert!(denied.raw.contains("this path is not granted") && denied.raw.contains("this line would allow it:"), "{}", denied.raw);
+    assert!(
+        denied.raw.contains("this path is not granted") && denied.raw.contains("this line would allow it:"),
+        "{}",
+        denied.raw
+    );
     assert!(denied.raw.contains("path = \"/api/v2/projects/"), "{}", denied.raw);
     assert!(denied.raw.contains("`ss plugin approve neon`"), "{}", denied.raw);
     // And that command does.

@@ -27,7 +27,9 @@ fn every_attack_names_tests_that_exist() {
                 let before = source[..at].trim_end();
                 before.ends_with("#[test]")
                     || before.ends_with("]\nasync")
-                    || before.lines().rev().take(4).any(|line| line.trim().starts_with("#[test") || line.trim().starts_with("#[tokio::test"))
+                    || before.lines().rev().take(4).any(|line| {
+                        line.trim().starts_with("#[test") || line.trim().starts_with("#[tokio::test")
+                    })
             });
             // Tables of cases are written by macros, which take the name alone.
             let by_macro = source.contains(&format!("    {name},")) || source.contains(&format!("{name} {{"));

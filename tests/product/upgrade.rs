@@ -11,8 +11,7 @@ const LOCK: &str = "starsystem.lock";
 const FILE: &str = "starsystem.yaml";
 /// What a version reads from the vault.
 const ONE_KEY: &str = "\n[[authority.vault.read]]\nkey = \"providers:local-process/one\"\n";
-const TWO_KEYS: &str =
-    "\n[[authority.vault.read]]\nkey = \"providers:local-process/one\"\n\n[[authority.vault.read]]\nkey = \"providers:local-process/two\"\n";
+const TWO_KEYS: &str = "\n[[authority.vault.read]]\nkey = \"providers:local-process/one\"\n\n[[authority.vault.read]]\nkey = \"providers:local-process/two\"\n";
 
 /// A company with a registry and a project that uses it.
 struct Company {
@@ -29,10 +28,9 @@ impl Company {
         let company = Self { environment, fingerprint: ss_registry::Digest::of(&root).to_string() };
         company.publish("0.1.0", ONE_KEY);
         company.know();
-        company.environment.write(
-            FILE,
-            "name: company\nservices:\n  web:\n    type: process\n    command: sleep 600\n",
-        );
+        company
+            .environment
+            .write(FILE, "name: company\nservices:\n  web:\n    type: process\n    command: sleep 600\n");
         company
     }
 
@@ -43,7 +41,15 @@ impl Company {
     /// Makes the registry known to this machine.
     fn know(&self) {
         let url = self.url();
-        self.environment.succeed(&["registry", "add", &url, "--name", "acme", "--root-sha256", &self.fingerprint]);
+        self.environment.succeed(&[
+            "registry",
+            "add",
+            &url,
+            "--name",
+            "acme",
+            "--root-sha256",
+            &self.fingerprint,
+        ]);
     }
 
     fn publish(&self, version: &str, authority: &str) {
@@ -51,8 +57,15 @@ impl Company {
             manifest.replace("version = \"0.1.0\"", &format!("version = \"{version}\"")) + authority
         });
         self.environment.write_bytes("built.wasm", &component);
-        self.environment
-            .succeed(&["plugin", "publish", "built.wasm", "--to", "registry", "--key", "private/acme.seed"]);
+        self.environment.succeed(&[
+            "plugin",
+            "publish",
+            "built.wasm",
+            "--to",
+            "registry",
+            "--key",
+            "private/acme.seed",
+        ]);
     }
 
     /// Pins the newest release, as a person would.
@@ -72,8 +85,16 @@ fn a_plugin_of_another_registry_is_shown_approved_pinned_and_used() {
     let before = environment.read(FILE);
     let refused = environment.run(&["plugin", "add", "acme/local-process"]);
     assert_eq!(refused.code, 4);
-    assert!(refused.stdout.contains("+ may use vault key `providers:local-process/one`, sealed"), "{}", refused.raw);
-    assert!(refused.stdout.contains("signed by ed25519 ") && refused.stdout.contains(", published 20"), "{}", refused.raw);
+    assert!(
+        refused.stdout.contains("+ may use vault key `providers:local-process/one`, sealed"),
+        "{}",
+        refused.raw
+    );
+    assert!(
+        refused.stdout.contains("signed by ed25519 ") && refused.stdout.contains(", published 20"),
+        "{}",
+        refused.raw
+    );
     assert_eq!(environment.read(FILE), before, "nothing is written before it is approved");
     assert!(!environment.project().join(LOCK).exists());
 
@@ -83,7 +104,12 @@ fn a_plugin_of_another_registry_is_shown_approved_pinned_and_used() {
         format!("{before}plugins:\n  acme/local-process:\n    version: \"^0.1.0\"\n    registry: \"acme\"\n")
     );
     let lock = environment.read(LOCK);
-    for line in ["[registries.acme]", "name = \"acme/local-process\"", "requirement = \"^0.1.0\"", "kind = \"ed25519\""] {
+    for line in [
+        "[registries.acme]",
+        "name = \"acme/local-process\"",
+        "requirement = \"^0.1.0\"",
+        "kind = \"ed25519\"",
+    ] {
         assert!(lock.contains(line), "{line}: {lock}");
     }
     assert!(lock.contains(&format!("root_sha256 = \"{}\"", company.fingerprint)), "{lock}");
@@ -122,7 +148,10 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     assert!(lock.contains("version = \"0.1.1\"") && lock.contains("providers:local-process/two"), "{lock}");
     environment.succeed(&["provision"]);
     let journals = journals(environment);
-    assert!(journals.contains("may use vault key `providers:local-process/two`, sealed and not sent anywhere"), "{journals}");
+    assert!(
+        journals.contains("may use vault key `providers:local-process/two`, sealed and not sent anywhere"),
+        "{journals}"
+    );
 
     // A version that asks for nothing new needs nobody; what it no longer asks for is gone.
     company.publish("0.1.2", ONE_KEY);
@@ -158,14 +187,21 @@ fn a_cloned_lock_counts_only_after_a_local_approval() {
     let lock = author.read(LOCK);
     let refused = author.run(&["provision", "--locked"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (4, ""));
-    assert!(refused.stderr.contains("grants `acme/local-process` what nobody approved"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("grants `acme/local-process` what nobody approved"),
+        "{}",
+        refused.stderr
+    );
     assert!(refused.stderr.contains("+ may run the command that a service names"), "{}", refused.stderr);
 
     // CI gives the digest that a person has seen; another one approves nothing.
     let asked = author.run(&["plugin", "approve"]);
     let digest = digest_in(&asked);
     assert!(asked.stdout.contains("the registry `acme` at file://"), "{}", asked.stdout);
-    author.write(LOCK, &lock.replace("service-command = true", "service-command = true\ncommands = [\"sh -c\"]"));
+    author.write(
+        LOCK,
+        &lock.replace("service-command = true", "service-command = true\ncommands = [\"sh -c\"]"),
+    );
     let changed = author.run(&["plugin", "approve", "--expect", &digest]);
     assert_eq!(changed.code, 4);
     assert!(changed.stderr.contains("--expect names"), "{}", changed.stderr);
@@ -183,7 +219,11 @@ fn a_lock_of_an_unknown_registry_says_how_to_know_it() {
     environment.succeed(&["registry", "remove", "acme"]);
     let refused = environment.run(&["provision"]);
     assert_eq!(refused.code, 4);
-    assert!(refused.stderr.contains(&format!("--name acme --root-sha256 {}", company.fingerprint)), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains(&format!("--name acme --root-sha256 {}", company.fingerprint)),
+        "{}",
+        refused.stderr
+    );
     // Another registry under that name is not the one that the lock means.
     environment.succeed(&["registry", "init", "other", "--keys", "others", "--namespace", "acme"]);
     let root = std::fs::read(environment.project().join("other/root/1.root.json")).unwrap();
@@ -201,15 +241,31 @@ fn audit_names_what_was_taken_back_and_what_is_granted_too_much() {
     let environment = &company.environment;
     company.add();
     let lock = environment.read(LOCK);
-    environment.write(LOCK, &lock.replace("service-command = true", "service-command = true\ncommands = [\"sh -c\"]"));
+    environment.write(
+        LOCK,
+        &lock.replace("service-command = true", "service-command = true\ncommands = [\"sh -c\"]"),
+    );
     environment.succeed(&[
-        "plugin", "yank", "acme/local-process", "0.1.0", "--to", "registry", "--key", "private/acme.seed", "--reason", "it leaks",
+        "plugin",
+        "yank",
+        "acme/local-process",
+        "0.1.0",
+        "--to",
+        "registry",
+        "--key",
+        "private/acme.seed",
+        "--reason",
+        "it leaks",
     ]);
     let policy = "version = 1\n[[allow]]\nplugins = [\"acme/*\"]\nsigners = [\"0000000000000000000000000000000000000000000000000000000000000000\"]\n";
     std::fs::write(environment.ss_home().join("policy.toml"), policy).unwrap();
     let audited = environment.run(&["plugin", "audit"]);
     assert_eq!(audited.code, 1);
-    for finding in ["0.1.0 yanked: it leaks", "over-granted: the lock grants what it does not ask for: may run `sh -c …`", "forbidden: the policy of this machine"] {
+    for finding in [
+        "0.1.0 yanked: it leaks",
+        "over-granted: the lock grants what it does not ask for: may run `sh -c …`",
+        "forbidden: the policy of this machine",
+    ] {
         assert!(audited.stdout.contains(finding), "{finding}: {}", audited.stdout);
     }
     let document: serde_json::Value =
@@ -233,7 +289,8 @@ fn vendored_plugins_serve_where_the_registry_is_gone() {
 
 #[test]
 fn a_locked_run_needs_no_network_and_writes_no_lock() {
-    let probe = std::process::Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]).output();
+    let probe =
+        std::process::Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]).output();
     if !probe.is_ok_and(|output| output.status.success()) {
         return not_run("unshare --net", "util-linux, and a kernel that lets it");
     }
@@ -244,7 +301,12 @@ fn a_locked_run_needs_no_network_and_writes_no_lock() {
     let lock = environment.read(LOCK);
     // Neither the registry nor any route is there.
     std::fs::rename(environment.project().join("registry"), environment.project().join("gone")).unwrap();
-    for arguments in [&["provision", "--locked"][..], &["plugin", "verify"], &["plugin", "list"], &["plugin", "audit", "--offline"]] {
+    for arguments in [
+        &["provision", "--locked"][..],
+        &["plugin", "verify"],
+        &["plugin", "list"],
+        &["plugin", "audit", "--offline"],
+    ] {
         let ss = environment.command(arguments);
         let mut inside = std::process::Command::new("unshare");
         inside.args(["--user", "--map-root-user", "--net"]).arg(ss.get_program()).args(ss.get_args());
@@ -280,7 +342,11 @@ fn a_person_is_asked_on_a_terminal_and_only_yes_is_yes() {
     };
     let refused = ask("no", false);
     assert_eq!(refused.code, 4, "{}", refused.raw);
-    assert!(refused.raw.contains("Approve this? [y/N]") && refused.raw.contains("nothing was approved"), "{}", refused.raw);
+    assert!(
+        refused.raw.contains("Approve this? [y/N]") && refused.raw.contains("nothing was approved"),
+        "{}",
+        refused.raw
+    );
     let in_ci = ask("y", true);
     assert_eq!(in_ci.code, 4, "{}", in_ci.raw);
     assert!(in_ci.raw.contains("nobody can be asked here"), "{}", in_ci.raw);

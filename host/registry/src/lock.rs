@@ -382,8 +382,8 @@ impl Lock {
         match self.registries.get_mut(name) {
             Some(known) if known.url == seen.url && known.root_sha256 == seen.root_sha256 => {
                 // Snapshots count only under the same root.
-                let newer = (known.root_version, known.snapshot_version)
-                    < (seen.root_version, seen.snapshot_version);
+                let newer =
+                    (known.root_version, known.snapshot_version) < (seen.root_version, seen.snapshot_version);
                 if newer {
                     *known = seen;
                 }

@@ -311,7 +311,11 @@ impl Registry {
         LoadError::Metadata { registry: self.name.clone(), refused }
     }
 
-    pub(crate) fn read(&self, path: &str, limit: u64) -> Result<Option<std::borrow::Cow<'static, [u8]>>, LoadError> {
+    pub(crate) fn read(
+        &self,
+        path: &str,
+        limit: u64,
+    ) -> Result<Option<std::borrow::Cow<'static, [u8]>>, LoadError> {
         self.source.read(path, limit).map_err(|source| self.unreadable(source))
     }
 

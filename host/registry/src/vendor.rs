@@ -35,7 +35,12 @@ impl Registry {
     ///
     /// # Errors
     /// [`VendorError`]. A release that does not verify is not copied.
-    pub fn vendor(&self, releases: &[(PluginName, Version)], root: u64, folder: &Path) -> Result<(), VendorError> {
+    pub fn vendor(
+        &self,
+        releases: &[(PluginName, Version)],
+        root: u64,
+        folder: &Path,
+    ) -> Result<(), VendorError> {
         let mut files: Vec<(String, u64)> = Vec::new();
         for (plugin, version) in releases {
             let release = self.load(plugin, version)?;

@@ -135,8 +135,9 @@ fn registry_of<'a>(
 
 fn no_registry(error: &LoadError, configured: &PluginConfig) -> CommandError {
     let named = configured.registry.as_ref().map_or("<name>", |registry| registry.value.as_str());
-    CommandError::of(error)
-        .hint(format!("`ss registry add <url> --name {named} --root-sha256 <fingerprint>` makes a registry known"))
+    CommandError::of(error).hint(format!(
+        "`ss registry add <url> --name {named} --root-sha256 <fingerprint>` makes a registry known"
+    ))
 }
 
 /// The registry of the built-in plugins.

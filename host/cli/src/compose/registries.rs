@@ -45,7 +45,10 @@ fn unknown(name: &str, pin: &RegistryPin) -> CommandError {
 ///
 /// # Errors
 /// If its metadata is refused.
-pub fn seen(registries: &Registries, plugin: &PluginName) -> Result<Option<(String, RegistryPin)>, CommandError> {
+pub fn seen(
+    registries: &Registries,
+    plugin: &PluginName,
+) -> Result<Option<(String, RegistryPin)>, CommandError> {
     if plugin.namespace() == OFFICIAL {
         return Ok(None);
     }

@@ -33,7 +33,8 @@ pub async fn run(ui: &Ui, folder: &Path, scope: &PinScope) -> Result<(), Command
     }
     let mut document = Vec::new();
     for (name, releases) in &releases {
-        let (Some(registry), Some(listed)) = (opened.registries.get(name), opened.registries.listed(name)) else {
+        let (Some(registry), Some(listed)) = (opened.registries.get(name), opened.registries.listed(name))
+        else {
             continue;
         };
         let to = folder.join(name);
@@ -41,7 +42,12 @@ pub async fn run(ui: &Ui, folder: &Path, scope: &PinScope) -> Result<(), Command
             .vendor(releases, listed.root_version, &to)
             .map_err(|error| CommandError::caused_by(format!("`{name}` was not copied"), &error))?;
         let url = std::path::absolute(&to).unwrap_or_else(|_| to.clone());
-        ui.line(&format!("{} {} of `{name}` in {}", ui.paint(Style::Good, "✓"), plugins(releases.len()), to.display()));
+        ui.line(&format!(
+            "{} {} of `{name}` in {}",
+            ui.paint(Style::Good, "✓"),
+            plugins(releases.len()),
+            to.display()
+        ));
         ui.note(&format!(
             "next: where there is no network, `ss registry add file://{} --name {name} --root-sha256 {}`",
             url.display(),
