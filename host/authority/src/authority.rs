@@ -30,7 +30,8 @@ pub struct HttpRule {
     /// Scheme and host, with a port unless it is the scheme's own: `https://api.machines.dev`. Up to two
     /// labels of the host, but for the last two, may be `*`, which stands for exactly one label.
     pub origin: String,
-    /// Path prefix that ends in `/`, or an exact path: `/v1/`, `/graphql`.
+    /// Path prefix that ends in `/`, or an exact path: `/v1/`, `/graphql`. A segment `*` stands for any one
+    /// segment: `/zones/*/dns_records`.
     pub path: String,
     /// Upper-case methods.
     pub methods: Vec<String>,

@@ -152,12 +152,16 @@ const fn may_be_escaped(byte: u8) -> bool {
         && !matches!(byte, b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#' | b'-' | b'_' | b'~')
 }
 
-/// Paths that a grant names: one, or all that start with a folder.
+/// Paths that a grant names: one, or all that start with a folder. A segment `*` stands for any one segment,
+/// so that a grant can reach the records of every zone, and no zone itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPattern(String);
 
+/// The segment of a pattern that stands for any one segment.
+const ANY: &str = "*";
+
 impl PathPattern {
-    /// Parses `/v1/` (everything below `/v1/`) or `/graphql` (exactly that).
+    /// Parses `/v1/` (everything below `/v1/`), `/graphql` (exactly that) or `/zones/*/records/`.
     ///
     /// # Errors
     /// The first rule that the text breaks.
@@ -165,7 +169,7 @@ impl PathPattern {
         if text.contains('%') {
             return Err(PathError::EscapeInPattern);
         }
-        if text.contains('*') {
+        if text.split('/').any(|segment| segment != ANY && segment.contains('*')) {
             return Err(PathError::Character('*'));
         }
         Path::parse(text).map(|path| Self(path.0.to_owned()))
@@ -186,9 +190,16 @@ impl PathPattern {
         self.stands_for(&other.0)
     }
 
-    // A prefix starts with another prefix exactly if all its paths do, so one test serves both.
+    // A prefix starts with another prefix exactly if all its paths do, and `*` covers `*` as it covers any
+    // other segment, so one test serves both.
     fn stands_for(&self, path: &str) -> bool {
-        if self.0.ends_with('/') { path.starts_with(&self.0) } else { path == self.0 }
+        let folder = self.0.strip_suffix('/');
+        let mut segments = path.split('/');
+        folder
+            .unwrap_or(&self.0)
+            .split('/')
+            .all(|wanted| segments.next().is_some_and(|is| is == wanted || (wanted == ANY && !is.is_empty())))
+            && segments.next().is_some() == folder.is_some()
     }
 }
 
@@ -271,5 +282,66 @@ mod tests {
         assert!(!matches("/graphql", "/graphql/"));
         assert!(!matches("/graphql", "/graphql2"));
         assert!(!matches("/v1/", "/V1/apps"));
+    }
+
+    #[test]
+    fn a_star_is_one_segment() {
+        let matches =
+            |pattern, path| PathPattern::parse(pattern).unwrap().matches(&Path::parse(path).unwrap());
+        assert!(matches("/zones/*/records", "/zones/a1/records"));
+        assert!(matches("/zones/*/records/", "/zones/a1/records/b2/c3"));
+        assert!(matches("/zones/*", "/zones/a1"));
+        assert!(matches("/*/x", "/*/x"));
+        for (pattern, path) in [
+            ("/zones/*/records", "/zones/a1"),
+            ("/zones/*/records", "/zones/a1/b2/records"),
+            ("/zones/*/records", "/zones/records"),
+            ("/zones/*/records", "/zones/a1/records/"),
+            ("/zones/*/records", "/zones/a1/records/b2"),
+            ("/zones/*/records/", "/zones/a1/records"),
+            ("/zones/*/records/", "/zones/a1/other/"),
+            ("/zones/*", "/zones/"),
+            ("/zones/*", "/zones"),
+            ("/zones/*", "/zones/a1/"),
+            ("/zones/*", "/zones/a1/records"),
+            ("/zones/*/", "/zones/a1"),
+            ("/*", "/"),
+        ] {
+            assert!(!matches(pattern, path), "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_alone_in_its_segment() {
+        for text in ["/a*", "/*a/b", "/**", "/a/*.json"] {
+            assert_eq!(PathPattern::parse(text), Err(PathError::Character('*')), "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_cover_patterns() {
+        let covers =
+            |mine, theirs| PathPattern::parse(mine).unwrap().covers(&PathPattern::parse(theirs).unwrap());
+        for (mine, theirs) in [
+            ("/a/", "/a/*"),
+            ("/a/", "/a/*/b/"),
+            ("/a/*", "/a/b"),
+            ("/a/*", "/a/*"),
+            ("/a/*/c/", "/a/b/c/d"),
+            ("/a/*/c/", "/a/*/c/*"),
+            ("/a/*/", "/a/b/"),
+        ] {
+            assert!(covers(mine, theirs), "{mine} {theirs}");
+        }
+        for (mine, theirs) in [
+            ("/a/b", "/a/*"),
+            ("/a/*", "/a/"),
+            ("/a/*", "/a/*/"),
+            ("/a/*/", "/a/"),
+            ("/a/b/", "/a/*/"),
+            ("/a/*/c", "/a/b/*"),
+        ] {
+            assert!(!covers(mine, theirs), "{mine} {theirs}");
+        }
     }
 }

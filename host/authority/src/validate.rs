@@ -66,7 +66,9 @@ fn check_reads(field: &str, rule: &HttpRule) -> Checked {
             invalid("says which POST requests are reads, but the rule has no POST")
         }
         Some(Reads::Graphql) if rule.methods.len() > 1 => invalid("a `graphql` rule has the one method POST"),
-        Some(Reads::Graphql) if rule.path.ends_with('/') => invalid("a `graphql` rule has one exact path"),
+        Some(Reads::Graphql) if rule.path.ends_with('/') || rule.path.contains('*') => {
+            invalid("a `graphql` rule has one exact path")
+        }
         Some(_) => Ok(()),
     }
 }

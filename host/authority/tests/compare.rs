@@ -136,7 +136,19 @@ fn origins() -> impl Strategy<Value = &'static str> {
 }
 
 fn paths() -> impl Strategy<Value = &'static str> {
-    select(vec!["/", "/v1/", "/v1", "/v1/apps/", "/v1/apps", "/v11/"])
+    select(vec![
+        "/",
+        "/v1/",
+        "/v1",
+        "/v1/apps/",
+        "/v1/apps",
+        "/v11/",
+        "/*",
+        "/*/",
+        "/v1/*",
+        "/*/apps/",
+        "/v1/*/",
+    ])
 }
 
 prop_compose! {

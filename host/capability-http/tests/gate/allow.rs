@@ -19,6 +19,8 @@ fn granted_requests_pass_and_are_told_apart() {
         (get("/v1/"), Safety::Safe),
         (get("/v1/apps?limit=10&cursor=a%2Fb&filter[name]=x"), Safety::Safe),
         (get("/v1/kv/a%20b%C3%A9"), Safety::Safe),
+        (get("/zones/z1/records/r1"), Safety::Safe),
+        (post("/zones/z1/records/", "{}"), Safety::Unsafe),
         (request("HEAD", "https://api.acme.dev/v1/apps", &[], ""), Safety::Safe),
         (request("GET", "https://api.acme.dev:443/v1/apps", &[("host", "api.acme.dev")], ""), Safety::Safe),
         (request("GET", "https://bucket-1.storage.acme.dev/key", &[], ""), Safety::Safe),

@@ -39,6 +39,11 @@ methods = ["POST"]
 reads = "post"
 
 [[authority.http]]
+origin = "https://api.acme.dev"
+path = "/zones/*/records/"
+methods = ["GET", "POST"]
+
+[[authority.http]]
 origin = "https://*.storage.acme.dev"
 path = "/"
 methods = ["GET", "PUT"]

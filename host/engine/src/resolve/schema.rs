@@ -48,6 +48,8 @@ struct Compiled {
     validator: Result<Validator, String>,
     /// The properties of the options object, sorted.
     properties: Vec<String>,
+    /// What a property may be, as a list for a person, where the schema enumerates it.
+    choices: HashMap<String, String>,
     /// The schema does not say what becomes of other properties.
     others_unmentioned: bool,
 }
@@ -73,7 +75,7 @@ impl Schemas {
         if !validator.is_valid(options) {
             for error in validator.iter_errors(options) {
                 if !concerns_unknown(&error, unknown) {
-                    faults.extend(fault_of(&error, &compiled.properties));
+                    faults.extend(fault_of(&error, &compiled));
                 }
             }
         }
@@ -102,6 +104,11 @@ fn compile(schema: &Value) -> Compiled {
     let properties = schema.get("properties").and_then(Value::as_object);
     let mut names: Vec<String> = properties.into_iter().flat_map(|all| all.keys().cloned()).collect();
     names.sort();
+    let enumerated = |(name, property): (&String, &Value)| {
+        let choices = property.get("enum")?.as_array()?;
+        Some((name.clone(), choices.iter().map(plain).collect::<Vec<_>>().join(", ")))
+    };
+    let choices = properties.into_iter().flatten().filter_map(enumerated).collect();
     let mentions = [
         "additionalProperties",
         "unevaluatedProperties",
@@ -112,7 +119,7 @@ fn compile(schema: &Value) -> Compiled {
         "oneOf",
     ];
     let others_unmentioned = properties.is_some() && !mentions.iter().any(|word| schema.get(word).is_some());
-    Compiled { validator, properties: names, others_unmentioned }
+    Compiled { validator, properties: names, choices, others_unmentioned }
 }
 
 fn broken_schema(provider: &str, reason: &str) -> OptionFault {
@@ -148,7 +155,7 @@ fn concerns_unknown(error: &ValidationError<'_>, unknown: &HashSet<String>) -> b
         && unknown.iter().any(|inner| inner.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/')))
 }
 
-fn fault_of(error: &ValidationError<'_>, known: &[String]) -> Vec<OptionFault> {
+fn fault_of(error: &ValidationError<'_>, schema: &Compiled) -> Vec<OptionFault> {
     let pointer = error.instance_path().as_str().to_owned();
     let fault = |message: String| OptionFault {
         pointer: pointer.clone(),
@@ -163,14 +170,16 @@ fn fault_of(error: &ValidationError<'_>, known: &[String]) -> Vec<OptionFault> {
             .iter()
             .map(|key| OptionFault {
                 key: Some(key.clone()),
-                help: if pointer.is_empty() { known_options(key, known) } else { None },
+                help: if pointer.is_empty() { known_options(key, &schema.properties) } else { None },
                 ..fault(format!("has no option `{key}`"))
             })
             .collect(),
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
+            let choices = schema.choices.get(name).filter(|_| pointer.is_empty());
+            let of = choices.map_or_else(String::new, |choices| format!(", one of {choices}"));
             vec![OptionFault {
-                help: Some(format!("add `{name}: …`")),
+                help: Some(format!("add `{name}: …`{of}")),
                 ..fault(format!("lacks the option `{name}`"))
             }]
         }
@@ -178,6 +187,8 @@ fn fault_of(error: &ValidationError<'_>, known: &[String]) -> Vec<OptionFault> {
             let choices: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
             vec![fault(format!("is not one of {}", choices.join(", ")))]
         }
+        // A schema allows an option with some values of another one only, and refuses it by `false`.
+        ValidationErrorKind::FalseSchema => vec![fault("does not go with the other options".to_owned())],
         ValidationErrorKind::Pattern { pattern } => {
             vec![fault(format!("does not match `{pattern}`"))]
         }
@@ -303,6 +314,24 @@ mod tests {
         let faults = check(schema, &options, &["/port", "/auth/key"]);
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert_eq!(faults[0].message, "lacks the option `region`");
+    }
+
+    #[test]
+    fn options_that_depend_on_another_are_told_plainly() {
+        let schema = json!({
+            "properties": {"kind": {"enum": ["bucket", "zone"]}, "records": {}, "size": {}},
+            "required": ["kind"],
+            "if": {"properties": {"kind": {"const": "bucket"}}, "required": ["kind"]},
+            "then": {"properties": {"records": false}},
+        });
+        let [fault] = check(schema.clone(), &json!({}), &[]).try_into().unwrap();
+        assert_eq!(fault.message, "lacks the option `kind`");
+        assert_eq!(fault.help.as_deref(), Some("add `kind: …`, one of `bucket`, `zone`"));
+        let [fault] = check(schema, &json!({"kind": "bucket", "records": 1}), &[]).try_into().unwrap();
+        assert_eq!(
+            (fault.pointer.as_str(), fault.message.as_str()),
+            ("/records", "does not go with the other options")
+        );
     }
 
     #[test]
