@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, Host, HostRef, Level, Metadata, State, Wait, json, rfc3339};
+use crate::{Failure, Host, HostRef, Level, Metadata, State, Wait, digest, json, rfc3339};
 
 /// One operation: what it may know, and the host that it acts through.
 #[derive(Clone)]
@@ -63,6 +63,19 @@ impl<'h> Context<'h> {
     /// `<project>/<environment>/<service>`: marks a resource as this service's.
     pub fn owner(&self) -> String {
         format!("{}/{}/{}", self.project, self.environment, self.service_id)
+    }
+
+    /// A name for this service's resource where none is configured, the same in every run: the
+    /// [owner](Self::owner) as a [`label`], cut to `longest` bytes with a digest in the place of the rest.
+    pub fn default_name(&self, longest: usize) -> String {
+        let owner = self.owner();
+        let name = label(&owner);
+        if name.len() <= longest && !name.is_empty() {
+            return name;
+        }
+        let digest = digest([owner.as_str()]);
+        let cut: String = name.chars().take(longest.saturating_sub(1 + digest.len())).collect();
+        label(&format!("{cut}-{digest}"))
     }
 
     /// What an interrupted `provision` saved last. None also if it cannot be read, which is logged.
@@ -136,4 +149,11 @@ impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Context").field("owner", &self.owner()).finish_non_exhaustive()
     }
+}
+
+/// The text as a label of a host name: lower-case letters, digits and single hyphens, neither first nor last.
+/// Everything else separates words.
+pub fn label(text: &str) -> String {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }

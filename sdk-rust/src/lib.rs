@@ -89,6 +89,7 @@ mod provider;
 mod timestamp;
 mod wait;
 
+pub mod dns;
 pub mod http;
 pub mod sealed;
 
@@ -100,7 +101,7 @@ pub mod guest;
 pub mod testing;
 
 pub use capability::{Files, Processes, Secrets, Vault};
-pub use context::Context;
+pub use context::{Context, label};
 pub use digest::digest;
 pub use failure::{Failure, FailureKind};
 pub use host::{

@@ -63,15 +63,26 @@ impl<'h> Wait<'h> {
         &self,
         mut look: impl FnMut() -> Result<Option<T>, Failure>,
     ) -> Result<Option<T>, Failure> {
+        let mut found = None;
+        self.ask(&mut || {
+            found = look()?;
+            Ok(found.is_some())
+        })?;
+        Ok(found)
+    }
+
+    /// Asks until the answer is yes or the limit has passed. One function for every type that is waited for:
+    /// a component is small first.
+    fn ask(&self, look: &mut dyn FnMut() -> Result<bool, Failure>) -> Result<(), Failure> {
         let start = Host::monotonic_clock(self.host);
         let mut pause = self.first_pause;
         loop {
             let seen = look();
             let elapsed = Host::monotonic_clock(self.host).saturating_sub(start);
             match seen {
-                Ok(None) if elapsed < self.limit => {}
+                Ok(false) if elapsed < self.limit => {}
                 Err(failure) if failure.is_transient() && elapsed < self.limit => {}
-                decided => return decided,
+                decided => return decided.map(drop),
             }
             Host::waiting(self.host, &format!("waiting for {}", self.what));
             if !Host::sleep(self.host, pause.min(self.limit.saturating_sub(elapsed))) {

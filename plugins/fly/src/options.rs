@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use ss_sdk::{Context, Service, digest};
+use ss_sdk::{Context, Service, label};
 
 /// The longest app name: it is a label of a host name.
 const LONGEST_NAME: usize = 63;
@@ -76,16 +76,7 @@ fn default_autostop() -> String {
 impl Options {
     /// The app's name: as configured, or the same for every run of this service.
     pub fn app_name(&self, context: &Context<'_>) -> String {
-        self.app.clone().unwrap_or_else(|| {
-            let owner = context.owner();
-            let name = label(&owner);
-            if name.len() <= LONGEST_NAME && !name.is_empty() {
-                return name;
-            }
-            let digest = digest([owner.as_str()]);
-            let cut: String = name.chars().take(LONGEST_NAME - 1 - digest.len()).collect();
-            label(&format!("{cut}-{digest}"))
-        })
+        self.app.clone().unwrap_or_else(|| context.default_name(LONGEST_NAME))
     }
 
     /// How long to wait until the app is healthy.
@@ -98,12 +89,6 @@ impl Options {
 pub fn machine_name(service_id: &str) -> String {
     let name = label(service_id);
     if name.is_empty() { "machine".into() } else { name }
-}
-
-/// Lower-case letters, digits and single hyphens, neither first nor last.
-fn label(text: &str) -> String {
-    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }
 
 /// The environment of the app: the options' own, under what the service has, which includes what is injected.

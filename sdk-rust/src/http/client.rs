@@ -306,7 +306,8 @@ impl Call<'_, '_> {
 fn explanation(response: &Response) -> Option<String> {
     let body = response.json();
     let error = body.get("error");
-    let text = [body.get("message"), error, error.and_then(|error| error.get("message"))]
+    let first = body.pointer("/errors/0/message");
+    let text = [body.get("message"), error, error.and_then(|error| error.get("message")), first]
         .into_iter()
         .flatten()
         .find_map(Value::as_str)?;
@@ -362,6 +363,15 @@ mod tests {
         let host = FakeHost::with_cloud(|_| Ok(json(404, &json!({"error": "no such widget."}))));
         let failure = client(&host).get("/w").to("read the widget").success().expect_err("refused");
         assert_eq!(failure.message, "Acme refused to read the widget: no such widget (HTTP 404)");
+    }
+
+    #[test]
+    fn the_first_of_several_errors_is_quoted() {
+        let body =
+            json!({"errors": [{"code": 7003, "message": "no route"}, {"message": "x"}], "message": null});
+        let host = FakeHost::with_cloud(move |_| Ok(json(400, &body)));
+        let failure = client(&host).get("/w").to("read").success().expect_err("refused");
+        assert_eq!(failure.message, "Acme refused to read: no route (HTTP 400)");
     }
 
     #[test]
