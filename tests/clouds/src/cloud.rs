@@ -29,6 +29,16 @@ impl Cloud {
         Self { provider, habits, port: 0 }
     }
 
+    /// Cloudflare.
+    pub fn cloudflare(habits: Habits) -> Self {
+        Self::of(Provider::Cloudflare, habits)
+    }
+
+    /// Porkbun.
+    pub fn porkbun(habits: Habits) -> Self {
+        Self::of(Provider::Porkbun, habits)
+    }
+
     /// Neon.
     pub fn neon(habits: Habits) -> Self {
         Self::of(Provider::Neon, habits)
@@ -132,6 +142,23 @@ impl Running {
         state.habits.rate_limit = None;
     }
 
+    /// Everything that exists at Cloudflare or Porkbun, as JSON by kind; null at others.
+    pub fn inventory(&self) -> serde_json::Value {
+        let state = lock(&self.shared);
+        match &state.world {
+            World::Cloudflare(cloudflare) => cloudflare.inventory(&state.clock),
+            World::Porkbun(porkbun) => porkbun.inventory(),
+            _ => serde_json::Value::Null,
+        }
+    }
+
+    /// A person adds what Cloudflare asks for at this hostname or domain.
+    pub fn activate(&self, name: &str) {
+        if let World::Cloudflare(cloudflare) = &mut lock(&self.shared).world {
+            cloudflare.activate(name);
+        }
+    }
+
     /// Neon's projects that exist.
     pub fn projects(&self) -> Vec<ProjectView> {
         match &lock(&self.shared).world {
@@ -182,7 +209,8 @@ impl Running {
             World::Neon(neon) => neon.passwords().to_vec(),
             World::Railway(railway) => railway.secrets().to_vec(),
             World::Supabase(supabase) => supabase.secrets().to_vec(),
-            World::Fly(_) => Vec::new(),
+            World::Porkbun(_) => vec![crate::porkbun::SECRET_KEY.to_owned()],
+            World::Fly(_) | World::Cloudflare(_) => Vec::new(),
         }
     }
 }

@@ -24,6 +24,8 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Which {
+    Cloudflare,
+    Porkbun,
     Neon,
     Fly,
     Railway,
@@ -84,11 +86,20 @@ fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     let habits = Habits::from(arguments.habits);
     let providers: &[Provider] = match arguments.cloud {
+        Which::Cloudflare => &[Provider::Cloudflare],
+        Which::Porkbun => &[Provider::Porkbun],
         Which::Neon => &[Provider::Neon],
         Which::Fly => &[Provider::Fly],
         Which::Railway => &[Provider::Railway],
         Which::Supabase => &[Provider::Supabase],
-        Which::All => &[Provider::Neon, Provider::Fly, Provider::Railway, Provider::Supabase],
+        Which::All => &[
+            Provider::Neon,
+            Provider::Fly,
+            Provider::Railway,
+            Provider::Supabase,
+            Provider::Cloudflare,
+            Provider::Porkbun,
+        ],
     };
     let mut clouds = Vec::new();
     for (provider, offset) in providers.iter().zip(0..) {

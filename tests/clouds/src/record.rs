@@ -10,6 +10,10 @@ use crate::Trouble;
 /// Which provider a stand-in plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provider {
+    /// Cloudflare, a network with things on it.
+    Cloudflare,
+    /// Porkbun, a registrar.
+    Porkbun,
     /// Neon, serverless Postgres.
     Neon,
     /// Fly, apps on machines.
@@ -24,6 +28,8 @@ impl Provider {
     /// The name that `ss` uses, which is also that of its description's file.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Cloudflare => "cloudflare",
+            Self::Porkbun => "porkbun",
             Self::Neon => "neon",
             Self::Fly => "fly",
             Self::Railway => "railway",

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::call::{Answer, Call, Reply};
 use crate::clock::Clock;
+use crate::cloudflare::Cloudflare;
 use crate::dice::Dice;
 use crate::fly::Fly;
 use crate::neon::Neon;
+use crate::porkbun::Porkbun;
 use crate::railway::Railway;
 use crate::supabase::Supabase;
 use crate::{Habits, Provider, Recorded, Surface, Trouble};
@@ -31,13 +33,15 @@ pub(crate) fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl State {
     pub(crate) fn new(provider: Provider, habits: Habits) -> Self {
+        let clock = Clock::new(habits.pace, habits.unseen_for);
         let world = match provider {
+            Provider::Cloudflare => World::Cloudflare(Cloudflare::new(&habits)),
+            Provider::Porkbun => World::Porkbun(Porkbun::new(&habits, &clock)),
             Provider::Neon => World::Neon(Neon::new(&habits)),
             Provider::Fly => World::Fly(Fly::new(&habits)),
             Provider::Railway => World::Railway(Railway::new(&habits)),
             Provider::Supabase => World::Supabase(Supabase::new(&habits)),
         };
-        let clock = Clock::new(habits.pace, habits.unseen_for);
         let storm = Dice::new(habits.seed ^ 0x0057_04a4);
         Self { world, clock, habits, storm, answered: 0, requests: Vec::new(), forgotten: 0 }
     }
@@ -65,7 +69,7 @@ impl State {
             path: call.path.clone(),
             query: call.query.clone(),
             host: call.host.clone(),
-            authorized: call.carries(self.habits.key.as_deref()),
+            authorized: self.world.is_authorized(call, self.habits.key.as_deref()),
             headers: call.headers.iter().filter(|(name, _)| name != "authorization").cloned().collect(),
             body: call.body.clone(),
             status: None,
@@ -114,7 +118,7 @@ impl State {
     /// The provider's reply. A call that has to wait lets time pass.
     pub(crate) fn reply(&mut self, call: &Call) -> Reply {
         let surface = self.world.surface(call);
-        if surface == Surface::Api && !call.carries(self.habits.key.as_deref()) {
+        if surface == Surface::Api && !self.world.is_authorized(call, self.habits.key.as_deref()) {
             return Reply::Now(self.world.error(401, "This key is not valid."));
         }
         let reply = self.world.answer(call, &self.clock);
@@ -144,6 +148,8 @@ impl State {
 /// What a stand-in plays.
 #[derive(Debug)]
 pub(crate) enum World {
+    Cloudflare(Cloudflare),
+    Porkbun(Porkbun),
     Neon(Neon),
     Fly(Fly),
     Railway(Railway),
@@ -151,8 +157,18 @@ pub(crate) enum World {
 }
 
 impl World {
+    /// Whether a call carries its key, or its keys.
+    fn is_authorized(&self, call: &Call, key: Option<&str>) -> bool {
+        match self {
+            Self::Porkbun(_) => crate::porkbun::carries_keys(call, key),
+            _ => call.carries(key),
+        }
+    }
+
     fn answer(&mut self, call: &Call, clock: &Clock) -> Reply {
         match self {
+            Self::Cloudflare(cloudflare) => cloudflare.answer(call, clock).into(),
+            Self::Porkbun(porkbun) => porkbun.answer(call, clock).into(),
             Self::Neon(neon) => neon.answer(call, clock).into(),
             Self::Fly(fly) => fly.answer(call, clock),
             Self::Railway(railway) => railway.answer(call, clock).into(),
@@ -162,6 +178,8 @@ impl World {
 
     fn error(&self, status: u16, message: &str) -> Answer {
         match self {
+            Self::Cloudflare(_) => crate::cloudflare::error(status, message),
+            Self::Porkbun(_) => crate::porkbun::error(status, message),
             Self::Neon(_) => crate::neon::error(status, message),
             Self::Fly(_) => crate::fly::error(status, message),
             Self::Railway(_) => crate::railway::error(status, message),
@@ -172,7 +190,9 @@ impl World {
     fn surface(&self, call: &Call) -> Surface {
         match self {
             Self::Fly(_) => crate::fly::surface(call),
-            Self::Neon(_) | Self::Railway(_) | Self::Supabase(_) => Surface::Api,
+            Self::Cloudflare(_) | Self::Porkbun(_) | Self::Neon(_) | Self::Railway(_) | Self::Supabase(_) => {
+                Surface::Api
+            }
         }
     }
 }

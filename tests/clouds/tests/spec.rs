@@ -46,6 +46,7 @@ fn created(provider: Provider) -> Recorded {
             let query = "mutation A($input: ProjectCreateInput!) { projectCreate(input: $input) { id environments { edges { node { id } } } } }";
             ("/graphql/v2", json!({ "query": query, "variables": { "input": { "name": "a" } } }))
         }
+        other => panic!("no creation at {other} is prepared"),
     };
     let status = cloud.client().post(path, &body).expect("an answer").status;
     assert!(matches!(status, 200 | 201), "{status}");
