@@ -127,6 +127,9 @@ pub struct Provision {
     /// Fail rather than write or change `starsystem.lock`
     #[arg(long)]
     pub locked: bool,
+    /// Say yes to what the plan costs, such as the price of a domain
+    #[arg(long)]
+    pub accept_cost: bool,
 }
 
 #[derive(Debug, Args)]

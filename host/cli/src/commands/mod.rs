@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod catalog;
+pub mod cost;
 pub mod graph;
 pub mod logs;
 pub mod plugin;

@@ -8,6 +8,7 @@ use ss_provider::{Action, Cancel};
 use ss_secret::Scrubber;
 
 use crate::args;
+use crate::commands::cost;
 use crate::compose::{Project, engine_error, tokio_runtime};
 use crate::error::CommandError;
 use crate::render::live::Live;
@@ -31,6 +32,8 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Provision) -> Re
             ui.document(&json!({ "plan": planned }));
             return Ok(());
         }
+        let typed = format!("ss provision{}", arguments.system.as_typed());
+        cost::confirm(ui, &planned, arguments.accept_cost, &typed)?;
         if !arguments.locked {
             project.workspace.save().map_err(|error| CommandError::of(&error))?;
         }
