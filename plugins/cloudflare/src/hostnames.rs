@@ -222,7 +222,7 @@ impl<'s, 'a, 'h> Hostnames<'s, 'a, 'h> {
             let look = || named(&self.site.api, &self.site.known, name);
             let wait = self.site.context.wait(format!("custom hostname {name}"), SETTLE_LIMIT);
             let now =
-                wait.within_limit(|| Ok(look()?.filter(|now| is_active(now) || !to_do(now).is_empty())))?;
+                wait.within_limit(|| Ok(look()?.filter(is_decided)))?;
             let Some(now) = now.or(look()?) else { continue };
             if is_active(&now) {
                 continue;
@@ -426,6 +426,11 @@ fn named(api: &Api<'_, '_>, known: &Metadata, name: &str) -> Result<Option<Value
 fn is_active(hostname: &Value) -> bool {
     matches!(text(hostname, "status"), "active" | "active_redeploying")
         && text(&hostname["ssl"], "status") == "active"
+}
+
+/// Whether Cloudflare has made up its mind what it asks for.
+fn is_decided(hostname: &Value) -> bool {
+    is_active(hostname) || !matches!(text(&hostname["ssl"], "status"), "" | "initializing")
 }
 
 fn has_timed_out(hostname: &Value) -> bool {
