@@ -63,6 +63,11 @@ pub fn at_every_step(what: &str, case: impl Fn(u64) -> Option<Case> + Sync) -> V
     cases
 }
 
+/// Plays a case for every step of some other system, until it says that its run ended without having met its fault.
+pub fn steps_of(what: &str, case: impl Fn(u64) -> bool + Sync) {
+    at_every_step(what, |point| case(point).then_some(Case { point, census: Census::default(), runs: 1 }));
+}
+
 /// Provisions until that succeeds; returns how many runs it took.
 fn recover(rehearsal: &Rehearsal, outputs: &mut Vec<Output>) -> usize {
     for run in 1..=MOST_RUNS {

@@ -11,6 +11,7 @@ mod configuration;
 mod conformance;
 mod crash;
 mod daily;
+mod edge;
 mod environment;
 mod home;
 mod local;
