@@ -158,7 +158,9 @@ impl Edge {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let records = domain["records"].as_array().into_iter().flatten();
         let mut records: Vec<String> = records
-            .map(|record| format!("{} {} {}", text(&record["type"]), text(&record["name"]), text(&record["content"])))
+            .map(|record| {
+                format!("{} {} {}", text(&record["type"]), text(&record["name"]), text(&record["content"]))
+            })
             .collect();
         records.sort();
         (domain, records)
@@ -217,7 +219,10 @@ fn the_documented_services_run_and_run_again() {
     assert_eq!((&record["content"], &record["proxied"]), (&"my-app.pages.dev".into(), &true.into()));
     assert_eq!(edge.things("fallback")[0]["origin"], "my-app.pages.dev");
     let status = edge.environment.succeed(&["provision", "--status"]);
-    lines(&status, &["✓ cloudflare-for-saas cloudflare", "✓ cloudflare-dns cloudflare 1 DNS record in myapp.com"]);
+    lines(
+        &status,
+        &["✓ cloudflare-for-saas cloudflare", "✓ cloudflare-dns cloudflare 1 DNS record in myapp.com"],
+    );
     edge.assert_valid();
     edge.forget_requests();
     let again = edge.succeed();
@@ -228,7 +233,13 @@ fn the_documented_services_run_and_run_again() {
     edge.environment.succeed(&["vault", "set", "secrets", "CF_PAGES_FALLBACK", "new.pages.dev"]);
     edge.forget_requests();
     let changed = edge.succeed();
-    lines(&changed, &["CNAME myapp.com: my-app.pages.dev → new.pages.dev", "fallback_origin: my-app.pages.dev → new.pages.dev"]);
+    lines(
+        &changed,
+        &[
+            "CNAME myapp.com: my-app.pages.dev → new.pages.dev",
+            "fallback_origin: my-app.pages.dev → new.pages.dev",
+        ],
+    );
     let mut writes = edge.writes();
     writes.sort();
     let id = edge.things("records")[0]["id"].as_str().unwrap_or_default().to_owned();
@@ -247,14 +258,29 @@ fn the_documented_services_run_and_run_again() {
 fn a_pending_hostname_is_reported_and_gets_active() {
     let edge = Edge::new(EVERYTHING, Habits::default());
     let run = edge.succeed();
-    lines(&run, &["custom hostname shop.customer.com: status: pending; certificate: pending validation; TXT _acme-challenge.shop.customer.com = "]);
+    lines(
+        &run,
+        &[
+            "custom hostname shop.customer.com: status: pending; certificate: pending validation; TXT _acme-challenge.shop.customer.com = ",
+        ],
+    );
     let status = edge.provision(&["--status"]);
     assert_eq!(status.code, 1, "{}", status.raw);
-    lines(&status, &["✗ saas cloudflare custom hostname status: pending", "✗ site cloudflare", "✓ files cloudflare R2 bucket my-files"]);
+    lines(
+        &status,
+        &[
+            "✗ saas cloudflare custom hostname status: pending",
+            "✗ site cloudflare",
+            "✓ files cloudflare R2 bucket my-files",
+        ],
+    );
     edge.cloudflare.activate("shop.customer.com");
     edge.cloudflare.activate("www.myapp.com");
     let status = edge.environment.succeed(&["provision", "--status"]);
-    lines(&status, &["✓ saas cloudflare active (shop.customer.com)", "✓ site cloudflare Pages project my-site"]);
+    lines(
+        &status,
+        &["✓ saas cloudflare active (shop.customer.com)", "✓ site cloudflare Pages project my-site"],
+    );
     edge.assert_valid();
 }
 
@@ -345,7 +371,9 @@ fn both_providers_wait_out_limits_and_outages() {
 fn a_lost_answer_makes_nothing_twice() {
     for trouble in [Trouble::Lost { status: None }, Trouble::Lost { status: Some(502) }, Trouble::Truncated] {
         let edge = Edge::new(EVERYTHING, immediate());
-        for path in ["dns_records", "custom_hostnames", "projects", "buckets", "namespaces", "database", "domains"] {
+        for path in
+            ["dns_records", "custom_hostnames", "projects", "buckets", "namespaces", "database", "domains"]
+        {
             edge.cloudflare.inject(Fault::of(trouble.clone()).on("POST", path));
         }
         let first = edge.provision(&[]);
@@ -378,7 +406,12 @@ fn records_at_porkbun_are_kept_as_described() {
     let (domain, records) = edge.domain();
     assert_eq!(
         records,
-        ["A myapp.com 192.0.2.1", "CNAME www.myapp.com myapp.com", "TXT myapp.com theirs", "TXT myapp.com v=spf1 -all"]
+        [
+            "A myapp.com 192.0.2.1",
+            "CNAME www.myapp.com myapp.com",
+            "TXT myapp.com theirs",
+            "TXT myapp.com v=spf1 -all"
+        ]
     );
     assert_eq!(domain["autoRenew"], false);
     edge.assert_valid();
@@ -405,17 +438,29 @@ fn without_the_second_key_nothing_is_sent_and_the_command_is_said() {
     lines(&run, &["Porkbun needs two keys", "ss vault set PORKBUN_SECRET_KEY"]);
     assert!(edge.porkbun.requests().is_empty());
     let catalog = edge.environment.succeed(&["catalog", "porkbun"]);
-    lines(&catalog, &["ss vault set-key porkbun api_key", "ss vault set-key porkbun secret_api_key", "PORKBUN_SECRET_KEY"]);
+    lines(
+        &catalog,
+        &[
+            "ss vault set-key porkbun api_key",
+            "ss vault set-key porkbun secret_api_key",
+            "PORKBUN_SECRET_KEY",
+        ],
+    );
 }
 
 #[test]
 fn a_domain_is_bought_only_with_leave_and_a_yes() {
-    let edge = Edge::new(&DOMAIN.replace("domain: myapp.com", "domain: new-app.com").replace("      auto_renew: false\n", ""), immediate());
+    let edge = Edge::new(
+        &DOMAIN.replace("domain: myapp.com", "domain: new-app.com").replace("      auto_renew: false\n", ""),
+        immediate(),
+    );
     let refused = edge.provision(&[]);
     assert_eq!(refused.code, 1, "{}", refused.raw);
     lines(&refused, &["can be registered for 11.08 USD", "max_price"]);
 
-    let leave = |dollars: &str| format!("domain: new-app.com\n      register: {{ max_price: {dollars}, agree_to_terms: true }}");
+    let leave = |dollars: &str| {
+        format!("domain: new-app.com\n      register: {{ max_price: {dollars}, agree_to_terms: true }}")
+    };
     let text = edge.environment.read("starsystem.yaml");
     edge.environment.write("starsystem.yaml", &text.replace("domain: new-app.com", &leave("11")));
     let dear = edge.provision(&["--accept-cost"]);
@@ -431,7 +476,10 @@ fn a_domain_is_bought_only_with_leave_and_a_yes() {
 
     let bought = edge.provision(&["--accept-cost"]);
     assert_eq!(bought.code, 0, "{}", bought.raw);
-    lines(&bought, &["✓ Domain registered: new-app.com for 11.08 USD", "✓ DNS record removed: ALIAS new-app.com"]);
+    lines(
+        &bought,
+        &["✓ Domain registered: new-app.com for 11.08 USD", "✓ DNS record removed: ALIAS new-app.com"],
+    );
     assert_eq!(edge.porkbun.inventory()["balance"], 5000 - 1108);
     edge.forget_requests();
     edge.succeed();
@@ -462,7 +510,9 @@ services:
     steps_of("cloudflare and porkbun killed", |point| {
         let edge = Edge::with_variables(short, immediate());
         let mut command = edge.environment.command(&["provision"]);
-        let killed = edge.environment.finish(&command.env("SS_FAULT", format!("abort@{point}")).output().expect("ss runs"));
+        let killed = edge
+            .environment
+            .finish(&command.env("SS_FAULT", format!("abort@{point}")).output().expect("ss runs"));
         if !met_its_fault(&killed) {
             return false;
         }
@@ -471,7 +521,13 @@ services:
             edge.succeed();
         }
         let kinds = ["hostnames", "fallback", "records", "buckets"];
-        assert_eq!(kinds.map(|kind| edge.things(kind).len()), [1, 1, 1, 1], "{}{}", killed.raw, recovered.raw);
+        assert_eq!(
+            kinds.map(|kind| edge.things(kind).len()),
+            [1, 1, 1, 1],
+            "{}{}",
+            killed.raw,
+            recovered.raw
+        );
         assert_eq!(edge.domain().1, ["A myapp.com 192.0.2.1"]);
         edge.forget_requests();
         edge.succeed();

@@ -114,6 +114,7 @@ impl<'s, 'a, 'h> Named<'s, 'a, 'h> {
     /// Makes the thing. True if it was not there before.
     fn create(&mut self) -> Result<bool, Failure> {
         self.site.known.name.clone_from(&self.name);
+        self.site.known.ours = true;
         self.site.keep()?;
         let body = self.thing.creation(self.site.options, &self.name);
         let (thing, made) = self.site.api.create(&self.folder, &body, "create it", &|| {
@@ -188,7 +189,7 @@ impl Resource for Named<'_, '_, '_> {
     }
 
     fn find(&self) -> Result<Option<State>, Failure> {
-        let Some(thing) = &self.found else { return Ok(None) };
+        let Some(thing) = self.found.as_ref().filter(|_| self.site.known.ours) else { return Ok(None) };
         let known = Metadata { id: self.id_of(thing)?, name: self.name.clone(), ..self.site.known.clone() };
         let state = self.site.context.state(crate::NAME, &known.id).with_metadata(&known);
         Ok(Some(match &self.site.options.location {
@@ -218,6 +219,10 @@ pub fn destroy(context: &Context<'_>, known: &Metadata, thing: &dyn Thing) -> Re
     let api = Api::new(context, thing.kind(), "")?.within(&known.jurisdiction);
     let path = format!("{}/{}", folder(&known.account_id, thing)?, segment(&known.id)?);
     let what = format!("{} {}", thing.noun(), known.name);
+    if !known.ours {
+        context.warn(format!("{what} was there before this service and stays"));
+        return Ok(());
+    }
     api.delete_and_wait(&path, "delete it", &what).map_err(|failure| match failure.kind {
         FailureKind::Conflict => {
             failure.with_next_step(format!("empty {what} first; `ss` deletes no data in it"))

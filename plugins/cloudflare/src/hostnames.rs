@@ -158,15 +158,24 @@ impl<'s, 'a, 'h> Hostnames<'s, 'a, 'h> {
         let mut made = 0;
         for at in 0..self.wanted.len() {
             let (name, found) = &self.wanted[at];
+            let name = name.clone();
+            let known = &mut self.site.known;
             if let Some(found) = found {
-                self.site.known.made.insert(text(found, "id").to_owned(), json!(name));
+                let id = text(found, "id").to_owned();
+                let ours = known.made.contains_key(&id) || known.domains.contains(&name);
+                let kept = if ours { &mut known.made } else { &mut known.adopted };
+                kept.insert(id, json!(name));
                 continue;
             }
+            // Before the request: whoever finds it after a crash knows that it is this service's.
+            if !known.domains.contains(&name) {
+                known.domains.push(name.clone());
+            }
+            self.site.keep()?;
             let body = json!({ "hostname": name, "ssl": self.ssl(&Value::Null) });
             let path = folder(&self.site.known)?;
-            let look = || named(&self.site.api, &self.site.known, name);
+            let look = || named(&self.site.api, &self.site.known, &name);
             let (hostname, _) = self.site.api.create(&path, &body, "create the custom hostname", &look)?;
-            let name = name.clone();
             self.site.known.made.insert(text(&hostname, "id").to_owned(), json!(name));
             self.site.keep()?;
             self.site.context.step(format!("Custom hostname created: {name}"));
@@ -199,6 +208,7 @@ impl<'s, 'a, 'h> Hostnames<'s, 'a, 'h> {
         for (id, name) in &surplus {
             remove(&self.site.api, &self.site.known, id, name)?;
             self.site.known.made.remove(id);
+            self.site.known.domains.retain(|known| known != name);
         }
         Ok(surplus.len())
     }
@@ -221,9 +231,12 @@ impl<'s, 'a, 'h> Hostnames<'s, 'a, 'h> {
         for (name, _) in &self.wanted {
             let look = || named(&self.site.api, &self.site.known, name);
             let wait = self.site.context.wait(format!("custom hostname {name}"), SETTLE_LIMIT);
-            let now =
-                wait.within_limit(|| Ok(look()?.filter(is_decided)))?;
-            let Some(now) = now.or(look()?) else { continue };
+            let now = wait.within_limit(|| Ok(look()?.filter(is_decided)))?;
+            let now = match now {
+                None => look()?,
+                decided => decided,
+            };
+            let Some(now) = now else { continue };
             if is_active(&now) {
                 continue;
             }
@@ -282,6 +295,7 @@ impl Resource for Hostnames<'_, '_, '_> {
             }
         }
         let before = self.changes().iter().any(|change| change.field == "fallback_origin");
+        self.site.known.adopted.clear();
         self.set_fallback()?;
         let changed = self.change()? + usize::from(before);
         let made = self.make_missing()?;
@@ -308,7 +322,7 @@ impl Resource for Hostnames<'_, '_, '_> {
     fn find(&self) -> Result<Option<State>, Failure> {
         let mut known = self.site.known.clone();
         for (name, found) in &self.wanted {
-            if let Some(found) = found {
+            if let Some(found) = found.as_ref().filter(|_| self.site.known.domains.contains(name)) {
                 known.made.insert(text(found, "id").to_owned(), json!(name));
             }
         }
@@ -322,7 +336,7 @@ impl Resource for Hostnames<'_, '_, '_> {
 pub fn status(context: &Context<'_>, known: &Metadata) -> Result<Health, Failure> {
     let api = Api::new(context, Kind::CustomHostnames, "")?;
     let mut raw = serde_json::Map::new();
-    for name in known.made_names() {
+    for name in known.kept_names() {
         let Some(hostname) = named(&api, known, name)? else {
             return Ok(Health::unhealthy(format!("custom hostname {name} no longer exists")));
         };
@@ -349,9 +363,10 @@ pub fn status(context: &Context<'_>, known: &Metadata) -> Result<Health, Failure
         }
     }
     let origin = Some(&known.fallback_origin).filter(|origin| !origin.is_empty());
-    let what = match (known.made.len(), origin) {
-        (0, Some(origin)) => format!("active (fallback origin {origin})"),
-        (_, _) => format!("active ({})", known.made_names().join(", ")),
+    let what = match (known.kept_names(), origin) {
+        (names, None) if names.is_empty() => "no custom hostname named".to_owned(),
+        (names, Some(origin)) if names.is_empty() => format!("active (fallback origin {origin})"),
+        (names, _) => format!("active ({})", names.join(", ")),
     };
     Ok(Health::healthy(what).with_raw(Value::Object(raw)))
 }
@@ -361,6 +376,10 @@ pub fn destroy(context: &Context<'_>, known: &Metadata) -> Result<(), Failure> {
     let api = Api::new(context, Kind::CustomHostnames, "")?;
     for (id, name) in &known.made {
         remove(&api, known, id, name.as_str().unwrap_or_default())?;
+    }
+    if !known.adopted.is_empty() {
+        let names: Vec<&str> = known.adopted.values().filter_map(Value::as_str).collect();
+        context.warn(format!("custom hostnames that were there before stay: {}", names.join(", ")));
     }
     if known.fallback_origin.is_empty() {
         return Ok(());

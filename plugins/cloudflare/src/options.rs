@@ -161,6 +161,9 @@ impl Kind {
 pub struct Metadata {
     /// Name of its [`Kind`].
     pub resource: String,
+    /// Whether this service asked for the thing to be made; what it only found is not its to delete.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ours: bool,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub account_id: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -178,13 +181,13 @@ pub struct Metadata {
     /// Custom hostnames, or DNS records that this service made: what by id.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub made: Map<String, Value>,
-    /// DNS records that were there before and are kept as described: what by id.
+    /// Custom hostnames and DNS records that were there before and are kept as described: what by id.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub adopted: Map<String, Value>,
     /// The fallback origin that this service set.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub fallback_origin: String,
-    /// Domains that this service bound to its project.
+    /// Domains that this service bound to its project; custom hostnames that it asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
     /// Variables that this service set.
@@ -207,6 +210,7 @@ impl Metadata {
         };
         Self {
             resource: text("resource"),
+            ours: kept.get("ours").and_then(Value::as_bool).unwrap_or_default(),
             account_id: text("account_id"),
             zone_id: text("zone_id"),
             name: text("name"),
@@ -225,5 +229,10 @@ impl Metadata {
     /// Names of what the service made.
     pub fn made_names(&self) -> Vec<&str> {
         self.made.values().filter_map(Value::as_str).collect()
+    }
+
+    /// Names of what the service made or keeps as described.
+    pub fn kept_names(&self) -> Vec<&str> {
+        self.made.values().chain(self.adopted.values()).filter_map(Value::as_str).collect()
     }
 }

@@ -148,6 +148,7 @@ impl<'s, 'a, 'h> Project<'s, 'a, 'h> {
     }
 
     fn create(&mut self) -> Result<bool, Failure> {
+        self.site.known.ours = true;
         self.site.keep()?;
         let branch = self.site.options.production_branch.as_deref().unwrap_or(DEFAULT_BRANCH);
         let mut body = json!({ "name": self.name, "production_branch": branch });
@@ -323,7 +324,7 @@ impl Resource for Project<'_, '_, '_> {
     }
 
     fn find(&self) -> Result<Option<State>, Failure> {
-        let Some(project) = &self.found else { return Ok(None) };
+        let Some(project) = self.found.as_ref().filter(|_| self.site.known.ours) else { return Ok(None) };
         let known = Metadata {
             id: self.name.clone(),
             url: format!("https://{}", text(project, "subdomain")),
@@ -365,8 +366,14 @@ pub fn destroy(context: &Context<'_>, known: &Metadata) -> Result<(), Failure> {
     }
     for domain in bound(&api, known)? {
         let name = text(&domain, "name");
-        api.delete(&format!("{path}/domains/{}", segment(name)?), "unbind the domain")?;
-        context.step(format!("Domain unbound: {name}"));
+        if known.ours || known.domains.contains(&host_name(name)) {
+            api.delete(&format!("{path}/domains/{}", segment(name)?), "unbind the domain")?;
+            context.step(format!("Domain unbound: {name}"));
+        }
+    }
+    if !known.ours {
+        context.warn(format!("Pages project {} was there before this service and stays", known.name));
+        return Ok(());
     }
     api.delete_and_wait(&path, "delete the project", &format!("Pages project {}", known.name))
 }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 use ss_sdk::dns::{Assignment, RecordKey, assign, canonical_content, full_name};
-use ss_sdk::{Action, Change, Context, Failure, Health, Outcome, Plan, State, digest};
+use ss_sdk::{Action, Change, Context, Failure, FailureKind, Health, Outcome, Plan, State, digest};
 
 use crate::api::{Api, segment, text};
 use crate::options::{Kind, Metadata};
@@ -252,7 +252,12 @@ pub fn status(context: &Context<'_>, known: &Metadata) -> Result<Health, Failure
 pub fn destroy(context: &Context<'_>, known: &Metadata) -> Result<(), Failure> {
     let api = Api::new(context, Kind::DnsZone, "")?;
     let mark = mark(context);
-    for record in list(&api, &known.zone_id)?.iter().filter(|record| is_ours(record, &mark, known)) {
+    let records = match list(&api, &known.zone_id) {
+        // With the zone its records are gone.
+        Err(failure) if failure.kind == FailureKind::NotFound => return Ok(()),
+        records => records?,
+    };
+    for record in records.iter().filter(|record| is_ours(record, &mark, known)) {
         let path = format!("/zones/{}/dns_records/{}", known.zone_id, segment(text(record, "id"))?);
         api.delete(&path, "delete the DNS record")?;
         context.step(format!("DNS record removed: {} {}", text(record, "type"), text(record, "name")));

@@ -35,7 +35,8 @@ fn a_zone_lives_by_the_description() {
     let zone = format!("/zones/{ZONE}");
     assert_eq!(done(send(&client, "GET", &format!("/zones?name={ZONE_NAME}"), Value::Null))[0]["id"], ZONE);
     done(send(&client, "GET", "/accounts", Value::Null));
-    let record = json!({ "type": "CNAME", "name": ZONE_NAME, "content": "Some.Host.", "ttl": 1, "proxied": true });
+    let record =
+        json!({ "type": "CNAME", "name": ZONE_NAME, "content": "Some.Host.", "ttl": 1, "proxied": true });
     let made = done(send(&client, "POST", &format!("{zone}/dns_records"), record.clone()));
     assert_eq!(made["content"], "some.host");
     assert_eq!(code(&send(&client, "POST", &format!("{zone}/dns_records"), record)), 81058);
@@ -88,8 +89,12 @@ fn things_of_the_account_live_by_the_description() {
     for title in ["a", "b", "c"] {
         done(send(&client, "POST", &format!("{account}/storage/kv/namespaces"), json!({ "title": title })));
     }
-    let second = send(&client, "GET", &format!("{account}/storage/kv/namespaces?page=2&per_page=1000"), Value::Null);
-    assert_eq!((second.json()["result"][0]["title"].clone(), second.json()["result_info"]["total_count"].clone()), (json!("b"), json!(3)));
+    let second =
+        send(&client, "GET", &format!("{account}/storage/kv/namespaces?page=2&per_page=1000"), Value::Null);
+    assert_eq!(
+        (second.json()["result"][0]["title"].clone(), second.json()["result_info"]["total_count"].clone()),
+        (json!("b"), json!(3))
+    );
     spec::assert_agrees(&cloud);
 }
 
@@ -97,7 +102,8 @@ fn things_of_the_account_live_by_the_description() {
 fn no_secret_of_a_project_is_shown_and_its_domains_go_first() {
     let (cloud, client) = cloudflare(Habits { pace: Pace::Immediate, ..Habits::default() });
     let projects = format!("/accounts/{ACCOUNT}/pages/projects");
-    let secret = json!({ "production": { "env_vars": { "KEY": { "type": "secret_text", "value": "s3cret" } } } });
+    let secret =
+        json!({ "production": { "env_vars": { "KEY": { "type": "secret_text", "value": "s3cret" } } } });
     let wanted = json!({ "name": "site", "production_branch": "main", "deployment_configs": secret });
     done(send(&client, "POST", &projects, wanted));
     let shown = send(&client, "GET", &format!("{projects}/site"), Value::Null);
@@ -118,18 +124,25 @@ fn porkbun_wants_both_keys_and_does_nothing_twice() {
         body["secretapikey"] = json!(SECRET_KEY);
         client.post(&format!("/api/json/v3{path}"), &body).expect("an answer")
     };
-    let alone = client.post("/api/json/v3/domain/listAll", &json!({ "apikey": "pk1_x", "secretapikey": "wrong" }));
+    let alone =
+        client.post("/api/json/v3/domain/listAll", &json!({ "apikey": "pk1_x", "secretapikey": "wrong" }));
     assert_eq!(alone.expect("an answer").json()["code"], "INVALID_API_KEYS_001");
     assert_eq!(post(&client, "/domain/listAll", json!({})).json()["domains"][0]["domain"], OWNED);
     let keyed = client.clone().header("idempotency-key", "k1");
     let record = json!({ "name": "www", "type": "A", "content": "192.0.2.1" });
     let first = post(&keyed, &format!("/dns/create/{OWNED}"), record.clone()).json();
     let replayed = post(&keyed, &format!("/dns/create/{OWNED}"), record);
-    assert_eq!((replayed.json()["id"].clone(), replayed.header("idempotent-replayed")), (first["id"].clone(), Some("true")));
+    assert_eq!(
+        (replayed.json()["id"].clone(), replayed.header("idempotent-replayed")),
+        (first["id"].clone(), Some("true"))
+    );
     let other = json!({ "name": "api", "type": "A", "content": "192.0.2.1" });
     assert_eq!(post(&keyed, &format!("/dns/create/{OWNED}"), other).status, 409);
     let records = post(&client, &format!("/dns/retrieve/{OWNED}"), json!({})).json();
-    assert_eq!((&records["records"][0]["name"], &records["records"][0]["ttl"]), (&json!("www.myapp.com"), &json!("600")));
+    assert_eq!(
+        (&records["records"][0]["name"], &records["records"][0]["ttl"]),
+        (&json!("www.myapp.com"), &json!("600"))
+    );
     assert_eq!(post(&client, "/domain/checkDomain/new.app", json!({})).json()["response"]["price"], "11.08");
     assert_eq!(post(&client, "/domain/checkDomain/new.app", json!({})).json()["code"], "RATE_LIMIT_EXCEEDED");
     let low = post(&client, "/domain/create/new.app", json!({ "cost": 1, "agreeToTerms": "yes" }));

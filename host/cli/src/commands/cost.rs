@@ -33,9 +33,11 @@ pub fn confirm(ui: &Ui, planned: &SystemPlan, accepted: bool, command: &str) -> 
             return Ok(());
         }
     }
-    Err(CommandError::failed("applying this plan costs money, and nobody has said yes to that; nothing was changed")
-        .hint(format!("`{command} --accept-cost` says yes"))
-        .needs_approval())
+    Err(CommandError::failed(
+        "applying this plan costs money, and nobody has said yes to that; nothing was changed",
+    )
+    .hint(format!("`{command} --accept-cost` says yes"))
+    .needs_approval())
 }
 
 /// Every service that costs something: what it does, and for how much.
@@ -44,7 +46,8 @@ fn costs(planned: &SystemPlan) -> Vec<String> {
     for entry in &planned.entries {
         let Decision::Apply(plan) = &entry.decision else { continue };
         for change in plan.changes.iter().filter(|change| change.field == COST) {
-            let amount = change.after.as_ref().and_then(|after| after.as_str()).unwrap_or("an unknown amount");
+            let amount =
+                change.after.as_ref().and_then(|after| after.as_str()).unwrap_or("an unknown amount");
             costs.push(format!("{} ({}): {amount}", entry.service, plan.detail));
         }
     }

