@@ -195,7 +195,8 @@ fn validated(text: &str, provider: Arc<dyn Provider>) -> Result<(bool, Vec<Diagn
     let mentioned = system.services.iter().any(|service| {
         let named = service.target_type().or_else(|| service.provider());
         match named {
-            Some(named) => named.value == name,
+            // `provider: supabase` with `mode: local` means `supabase-local`.
+            Some(named) => named.value == name || name.strip_suffix("-local") == Some(named.value),
             None => shapes
                 .iter()
                 .any(|shape| shape.kind == service.kind() && service.get(&shape.requires).is_some()),
