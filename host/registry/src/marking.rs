@@ -88,7 +88,7 @@ pub fn mark(
     let mut all = marks.all().to_vec();
     match kind {
         Some(mark) => {
-            all.push(Mark { v: version.clone(), mark, reason: reason.to_owned(), published: now.clone() })
+            all.push(Mark { v: version.clone(), mark, reason: reason.to_owned(), published: now.clone() });
         }
         None => all.retain(|mark| mark.v != *version),
     }

@@ -188,7 +188,11 @@ impl Download<'_> {
         let there = chain.namespaces();
         let asked = plugins.iter().map(|plugin| plugin.namespace().to_owned());
         let kept = seen.into_iter().flat_map(|seen| seen.roles.keys().cloned());
-        asked.chain(kept).chain(namespaces.iter().cloned()).filter(|name| there.contains(name)).collect()
+        asked
+            .chain(kept)
+            .chain(namespaces.iter().cloned())
+            .filter(|name| there.contains(name) && chain.lists(name))
+            .collect()
     }
 
     fn wanted_plugins(&self, plugins: &[PluginName]) -> Result<BTreeSet<PluginName>, SyncError> {

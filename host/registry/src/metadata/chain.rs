@@ -52,6 +52,9 @@ impl Chain {
         let targets = step::read_targets(&root, &snapshot, None, &read(source, layout::TARGETS, length)?)?;
         let mut chain = Self { root, timestamp, snapshot, targets, roles: BTreeMap::new() };
         for namespace in chain.namespaces() {
+            if !chain.lists(&namespace) {
+                continue;
+            }
             let length = step::expect_targets(&chain.snapshot, Some(&namespace))?.length;
             if let Some(bytes) = source.read(&layout::delegated(&namespace), length)? {
                 let role = step::read_targets(
@@ -82,6 +85,12 @@ impl Chain {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Whether a namespace has metadata: a new one has none before its first release. One that had some
+    /// may not lose it.
+    pub(crate) fn lists(&self, namespace: &str) -> bool {
+        self.snapshot.signed.meta.contains_key(&layout::delegated(namespace))
     }
 
     /// Who may sign releases of a namespace, if it is delegated: the keys that sign its role, and those

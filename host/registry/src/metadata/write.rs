@@ -131,6 +131,12 @@ pub enum WriteError {
         /// How many were given.
         found: u64,
     },
+    /// The registry delegates no such namespace.
+    #[error("the registry has no namespace `{namespace}`")]
+    NoNamespace {
+        /// The namespace.
+        namespace: String,
+    },
     /// There is a registry already.
     #[error("there is a registry already")]
     Exists,
@@ -198,9 +204,11 @@ impl Custody<'_> {
             &root_role(&root, RoleName::Targets),
         )?;
         let root = self.sign(&layout::root(1), root.clone(), &root_role(&root, RoleName::Root))?;
-        self.write(&layout::root(1), &root)?;
-        self.write(layout::TARGETS, &targets)?;
-        self.write_current(&root, &targets, None, false).map(|_| ())
+        let mut pending = Pending::default();
+        pending.add(&layout::root(1), &root)?;
+        pending.add(layout::TARGETS, &targets)?;
+        self.sign_current(&root, &targets, None, false, &mut pending)?;
+        self.write(pending).map(|_| ())
     }
 
     /// Says who signs for a namespace.
@@ -218,8 +226,10 @@ impl Custody<'_> {
         targets.expires = self.until(lifetime::TARGETS);
         let targets =
             self.sign(layout::TARGETS, targets, &root_role(&chain.root.signed, RoleName::Targets))?;
-        self.write(layout::TARGETS, &targets)?;
-        self.write_current(&chain.root, &targets, Some(&chain), false)
+        let mut pending = Pending::default();
+        pending.add(layout::TARGETS, &targets)?;
+        self.sign_current(&chain.root, &targets, Some(&chain), false, &mut pending)?;
+        self.write(pending)
     }
 
     /// Gives a role of the registry other keys: a new root, signed by the old and the new.
@@ -248,12 +258,14 @@ impl Custody<'_> {
         } else {
             chain.targets.clone()
         };
+        let mut pending = Pending::default();
         if role == RoleName::Targets {
-            self.write(layout::TARGETS, &targets)?;
+            pending.add(layout::TARGETS, &targets)?;
         }
         // The root last: what it no longer trusts is signed anew by then.
-        self.write_current(&signed, &targets, Some(&chain), false)?;
-        self.write(&file, &signed)
+        self.sign_current(&signed, &targets, Some(&chain), false, &mut pending)?;
+        pending.add(&file, &signed)?;
+        self.write(pending).map(|_| ())
     }
 
     /// Brings the metadata in line with the index files and the marks.
@@ -261,8 +273,7 @@ impl Custody<'_> {
     /// # Errors
     /// [`WriteError`].
     pub fn seal(&self) -> Result<Written, WriteError> {
-        let chain = self.chain()?;
-        self.write_current(&chain.root, &chain.targets, Some(&chain), false)
+        self.bring_up_to_date(false)
     }
 
     /// Signs the timestamp anew, so that it stays in date though nothing has changed.
@@ -270,8 +281,31 @@ impl Custody<'_> {
     /// # Errors
     /// [`WriteError`].
     pub fn renew(&self) -> Result<Written, WriteError> {
+        self.bring_up_to_date(true)
+    }
+
+    fn bring_up_to_date(&self, afresh: bool) -> Result<Written, WriteError> {
         let chain = self.chain()?;
-        self.write_current(&chain.root, &chain.targets, Some(&chain), true)
+        let mut pending = Pending::default();
+        self.sign_current(&chain.root, &chain.targets, Some(&chain), afresh, &mut pending)?;
+        self.write(pending)
+    }
+
+    /// Whether the keys at hand can make a change of a namespace the current state. To be asked before any
+    /// file of it is changed: clients refuse index files that the metadata does not describe.
+    ///
+    /// # Errors
+    /// [`WriteError::MissingKey`], [`WriteError::NoNamespace`], or what is wrong with the metadata.
+    pub fn check_keys(&self, namespace: &str) -> Result<(), WriteError> {
+        let chain = self.chain()?;
+        let root = &chain.root.signed;
+        self.signers(layout::SNAPSHOT, &root_role(root, RoleName::Snapshot))?;
+        self.signers(layout::TIMESTAMP, &root_role(root, RoleName::Timestamp))?;
+        let mut roles = chain.targets.signed.delegations.iter().flat_map(|delegations| &delegations.roles);
+        let role = roles
+            .find(|role| role.name == layout::role(namespace))
+            .ok_or_else(|| WriteError::NoNamespace { namespace: namespace.to_owned() })?;
+        self.signers(&layout::delegated(namespace), &Holders::of(role)).map(|_| ())
     }
 
     /// Fingerprint of the first root: what clients pin.
@@ -289,20 +323,23 @@ impl Custody<'_> {
         Ok(Chain::open(&directory, &pinned)?)
     }
 
-    /// Writes roles, snapshot and timestamp where they say something new. `afresh` signs the snapshot's
-    /// keepers' files even if they do not.
-    fn write_current(
+    /// Signs roles, snapshot and timestamp where they say something new; the timestamp even where it does
+    /// not, if it is wanted `afresh`.
+    fn sign_current(
         &self,
         root: &Signed<Root>,
         targets: &Signed<Targets>,
         before: Option<&Chain>,
         afresh: bool,
-    ) -> Result<Written, WriteError> {
+        pending: &mut Pending,
+    ) -> Result<(), WriteError> {
         let mut meta = HashMap::new();
         meta.insert(layout::TARGETS.to_owned(), describe(layout::TARGETS, targets)?);
         for role in targets.signed.delegations.iter().flat_map(|delegations| &delegations.roles) {
             let Some(namespace) = layout::namespace_of_role(&role.name) else { continue };
-            let signed = self.role(namespace, role, &targets.signed, before)?;
+            let Some(signed) = self.role(namespace, role, &targets.signed, before, pending)? else {
+                continue;
+            };
             let file = layout::delegated(namespace);
             meta.insert(file.clone(), describe(&file, &signed)?);
         }
@@ -318,7 +355,7 @@ impl Custody<'_> {
                 snapshot.meta = meta;
                 let snapshot =
                     self.sign(layout::SNAPSHOT, snapshot, &root_role(&root.signed, RoleName::Snapshot))?;
-                self.write(layout::SNAPSHOT, &snapshot)?;
+                pending.add(layout::SNAPSHOT, &snapshot)?;
                 snapshot
             }
         };
@@ -329,25 +366,26 @@ impl Custody<'_> {
             && root.signed.verify_role(old).is_ok()
             && !afresh
         {
-            return Ok(Written::Unchanged);
+            return Ok(());
         }
         let version = old.map_or(NonZeroU64::MIN, |old| next(old.signed.version));
         let mut timestamp = TimestampRole::new(SPEC.to_owned(), version, self.until(lifetime::TIMESTAMP));
         timestamp.meta = meta;
         let timestamp =
             self.sign(layout::TIMESTAMP, timestamp, &root_role(&root.signed, RoleName::Timestamp))?;
-        self.write(layout::TIMESTAMP, &timestamp)?;
-        Ok(Written::Changed)
+        pending.add(layout::TIMESTAMP, &timestamp)
     }
 
-    /// The role of a namespace: as it is if it says what the files say, or else signed anew.
+    /// The role of a namespace: as it is if it says what the files say, or else signed anew. None for a new
+    /// namespace whose key is not at hand: whoever has it signs the role with the first release.
     fn role(
         &self,
         namespace: &str,
         delegated: &DelegatedRole,
         targets: &Targets,
         before: Option<&Chain>,
-    ) -> Result<Signed<Targets>, WriteError> {
+        pending: &mut Pending,
+    ) -> Result<Option<Signed<Targets>>, WriteError> {
         let old = before.and_then(|chain| chain.roles.get(namespace));
         let now = self.files(namespace, targets, old)?;
         let delegations = targets.delegations.as_ref();
@@ -355,20 +393,19 @@ impl Custody<'_> {
             delegations.is_some_and(|delegations| delegations.verify_role(old, &delegated.name).is_ok())
         };
         if let Some(old) = old.filter(|old| old.signed.targets == now && still_signed(old)) {
-            return Ok(old.clone());
+            return Ok(Some(old.clone()));
+        }
+        let file = layout::delegated(namespace);
+        let holders = Holders::of(delegated);
+        if old.is_none() && now.is_empty() && self.signers(&file, &holders).is_err() {
+            return Ok(None);
         }
         let version = old.map_or(1, |old| old.signed.version.get() + 1);
         let mut role = self.targets(version, lifetime::NAMESPACE);
         role.targets = now;
-        let file = layout::delegated(namespace);
-        let keys = Holders {
-            name: delegated.name.clone(),
-            keyids: delegated.keyids.clone(),
-            threshold: delegated.threshold.get(),
-        };
-        let signed = self.sign(&file, role, &keys)?;
-        self.write(&file, &signed)?;
-        Ok(signed)
+        let signed = self.sign(&file, role, &holders)?;
+        pending.add(&file, &signed)?;
+        Ok(Some(signed))
     }
 
     /// What the folder has of a namespace.
@@ -437,23 +474,49 @@ impl Custody<'_> {
     /// Signs with every key at hand that the role has.
     fn sign<T: Role + Clone>(&self, file: &str, role: T, holders: &Holders) -> Result<Signed<T>, WriteError> {
         let message = role.canonical_form().map_err(|error| WriteError::encode(file, &error))?;
-        let mut signatures: Vec<Signature> = Vec::new();
-        for key in &self.keys {
+        let signers = self.signers(file, holders)?.into_iter();
+        let signatures =
+            signers.map(|(key, keyid)| Signature { keyid, sig: key.sign(&message).into() }).collect();
+        Ok(Signed { signed: role, signatures })
+    }
+
+    /// The keys at hand that may sign a file, with their identities: enough of them.
+    fn signers(&self, file: &str, holders: &Holders) -> Result<Vec<(&SigningKey, Decoded<Hex>)>, WriteError> {
+        let mut signers: Vec<(&SigningKey, Decoded<Hex>)> = Vec::new();
+        for key in self.keys.iter().copied() {
             let id = key_id(&key.public())?;
-            if holders.keyids.contains(&id) && signatures.iter().all(|signature| signature.keyid != id) {
-                signatures.push(Signature { keyid: id, sig: key.sign(&message).into() });
+            if holders.keyids.contains(&id) && signers.iter().all(|(_, known)| *known != id) {
+                signers.push((key, id));
             }
         }
-        let found = signatures.len() as u64;
+        let found = signers.len() as u64;
         if found < holders.threshold {
             let (file, role) = (file.to_owned(), holders.name.clone());
             return Err(WriteError::MissingKey { file, role, needed: holders.threshold, found });
         }
-        Ok(Signed { signed: role, signatures })
+        Ok(signers)
     }
 
-    fn write<T: Serialize>(&self, path: &str, signed: &Signed<T>) -> Result<(), WriteError> {
-        Ok(crate::publish::write_file(self.folder, path, &encode(path, signed)?)?)
+    /// Writes what has been signed, in its order: the timestamp is behind what it makes current.
+    fn write(&self, pending: Pending) -> Result<Written, WriteError> {
+        if pending.0.is_empty() {
+            return Ok(Written::Unchanged);
+        }
+        for (path, bytes) in &pending.0 {
+            crate::publish::write_file(self.folder, path, bytes)?;
+        }
+        Ok(Written::Changed)
+    }
+}
+
+/// Files that are signed and not written yet: if one signature cannot be had, none of them is.
+#[derive(Default)]
+struct Pending(Vec<(String, Vec<u8>)>);
+
+impl Pending {
+    fn add<T: Serialize>(&mut self, path: &str, signed: &Signed<T>) -> Result<(), WriteError> {
+        self.0.push((path.to_owned(), encode(path, signed)?));
+        Ok(())
     }
 }
 
@@ -462,6 +525,12 @@ struct Holders {
     name: String,
     keyids: Vec<Decoded<Hex>>,
     threshold: u64,
+}
+
+impl Holders {
+    fn of(role: &DelegatedRole) -> Self {
+        Self { name: role.name.clone(), keyids: role.keyids.clone(), threshold: role.threshold.get() }
+    }
 }
 
 fn root_role(root: &Root, role: RoleName) -> Holders {

@@ -110,7 +110,39 @@ fn a_key_that_is_missing_is_named_and_nothing_current_changes() {
     let custody = ss_registry::Custody { folder: house.folder(), keys: vec![&stranger], now: time(NOW) };
     let error = custody.renew().unwrap_err().to_string();
     assert!(error.contains("`timestamp.json`") && error.contains("timestamp"), "{error}");
+    // What its publisher alone has signed changes no metadata, not even the namespace's own.
+    let alone = ss_registry::Custody { folder: house.folder(), keys: vec![&house.publisher], now: time(NOW) };
+    assert!(alone.check_keys("acme").is_err() && custody.check_keys("acme").is_err());
+    let (before, yanked) = (house.save(), Some(MarkKind::Yanked));
+    ss_registry::mark(house.folder(), &alpha(), &version("0.1.0"), yanked, "", &time(NOW)).unwrap();
+    assert!(alone.seal().is_err());
+    let role = "delegated/acme.json";
+    assert_eq!(fs::read(house.path(role)).unwrap(), fs::read(before.path().join(role)).unwrap());
+    house.custody(NOW, &[]).check_keys("acme").unwrap();
+    assert!(house.custody(NOW, &[]).check_keys("beta").is_err(), "it is nobody's");
     Machine::with(&house).refresh().unwrap();
+}
+
+#[test]
+fn a_namespace_is_given_out_without_its_private_key() {
+    let house = House::with_alpha();
+    let machine = Machine::with(&house);
+    let author = key(77);
+    house.delegate("beta", &[author.public()], &[]);
+    assert!(!house.path("delegated/beta.json").exists(), "nobody has signed it yet");
+    machine.refresh().unwrap();
+    Machine::with(&house).refresh().unwrap();
+    // Its first release brings its metadata.
+    let draft = ss_registry::Draft {
+        namespace: "beta",
+        ..crate::fixture::draft(plugin_component("gamma", "0.1.0", AUTHORITY))
+    };
+    ss_registry::Publisher { root: house.folder(), keys: &[&author], replace: false }.publish(draft).unwrap();
+    house.custody(NOW, &[&author]).seal().unwrap();
+    let gamma = "beta/gamma".parse().unwrap();
+    let registry = Registry::with_root("acme", Directory::new(house.folder()), house.fingerprint());
+    registry.load(&gamma, &version("0.1.0")).unwrap();
+    machine.refresh().unwrap();
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub fn run(
     };
     let desk = Desk::open(keeper)?;
     let namespace = desk.namespace(namespace)?;
+    desk.check_keys(&namespace)?;
     let now = Timestamp::now();
     let keys = desk.publisher_keys();
     let publisher = Publisher { root: desk.folder(), keys: &keys, replace: false };

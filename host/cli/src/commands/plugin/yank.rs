@@ -23,6 +23,7 @@ pub fn run(
         .parse()
         .map_err(|error| CommandError::usage(format!("`{version}` is not a version: {error}")))?;
     let desk = Desk::open(keeper)?;
+    desk.check_keys(plugin.namespace())?;
     let now = Timestamp::now();
     let changed =
         ss_registry::mark(desk.folder(), &plugin, &version, kind, reason, &now).map_err(|error| {

@@ -115,6 +115,11 @@ impl Desk {
         }
     }
 
+    /// Refuses before anything is changed if the keys at hand cannot make the change current.
+    pub fn check_keys(&self, namespace: &str) -> Result<(), CommandError> {
+        self.custody(Timestamp::now()).check_keys(namespace).map_err(|error| unwritten(&error))
+    }
+
     /// Makes what is in the folder the current state.
     pub fn seal(&self, now: Timestamp) -> Result<(), CommandError> {
         self.custody(now).seal().map(|_| ()).map_err(|error| unwritten(&error))
@@ -149,6 +154,9 @@ pub fn unwritten(error: &WriteError) -> CommandError {
         WriteError::MissingKey { .. } => {
             command_error.hint("`--registry-keys` names the folder with the registry's own keys (`*.seed`)")
         }
+        WriteError::NoNamespace { namespace } => command_error.hint(format!(
+            "`ss registry delegate <registry> {namespace} --public-key <key> --registry-keys <folder>` starts it"
+        )),
         WriteError::Exists => command_error.hint("name another folder"),
         _ => command_error,
     }
