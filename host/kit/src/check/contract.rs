@@ -14,7 +14,7 @@ use ss_secret::{Scrubber, Seals, Secret};
 
 use super::counted;
 use crate::play::Bench;
-use crate::report::Finding;
+use crate::report::{Finding, Verdict};
 use crate::rules::{COMPONENT, DESCRIBE, EXAMPLE, MANIFEST, SCHEMA};
 use crate::subject::{Component, Subject};
 
@@ -29,12 +29,17 @@ pub(crate) fn contract(
 ) -> Vec<Finding> {
     let Ok(outline) = ss_registry::inspect(&component.bytes) else { return Vec::new() };
     let tried = format!("{} bytes, contract {}", component.bytes.len(), outline.contract.version);
+    let schema = schema(&subject.description);
+    let example = match schema.verdict {
+        Verdict::Failed => Finding::not_run(EXAMPLE, "there is no schema to check it against"),
+        _ => example(provider),
+    };
     vec![
         Finding::passed(COMPONENT, tried),
         manifest(&outline, &component.manifest),
         describe(&subject.description, &component.manifest),
-        schema(&subject.description),
-        example(provider),
+        schema,
+        example,
     ]
 }
 

@@ -46,10 +46,6 @@ impl<'c> Site<'c> {
     /// The thing that is there, by the state, by what was saved, or by its name.
     fn locate(&self) -> Result<Option<Thing>, Failure> {
         if let Some(existing) = &self.context.existing {
-            // What `find` found is marked, so that idempotence can be broken alone.
-            if breaks("idempotent") && !existing.metadata.contains("found") {
-                return Ok(None);
-            }
             return self.api.read(&existing.resource_id);
         }
         if let Some(partial) = &self.context.partial {
@@ -60,6 +56,13 @@ impl<'c> Site<'c> {
             return self.api.read(partial["id"].as_str().unwrap_or_default());
         }
         self.api.by_name(&self.name)
+    }
+
+    /// Whether the existing thing is forgotten: one that `provision` made, not one that `find` found, so that
+    /// nothing but idempotence is broken.
+    fn forgets(&self) -> bool {
+        let existing = self.context.existing.as_ref();
+        breaks("idempotent") && existing.is_some_and(|existing| !existing.metadata.contains("found"))
     }
 
     fn changes(&self, thing: &Thing) -> Vec<Change> {
@@ -128,7 +131,8 @@ impl Guest for Faulty {
         if breaks("secrets") {
             progress::log(progress::Level::Info, &format!("key {:?}", context.api_key));
         }
-        let thing = match site.locate()? {
+        let located = if site.forgets() { None } else { site.locate()? };
+        let thing = match located {
             Some(thing) if thing.size == site.size => thing,
             Some(thing) => site.api.resize(&thing.id, &site.size)?,
             None => {
@@ -145,8 +149,7 @@ impl Guest for Faulty {
             }
         }
         let thing = site.api.read(&thing.id)?.ok_or_else(|| failure("the thing has vanished"))?;
-        let credential =
-            Credential { name: "THING_PASSWORD".into(), value: thing.password, sensitive: true };
+        let credential = Credential { name: "THING_PASSWORD".into(), value: thing.password, sensitive: true };
         Ok(Outcome {
             state: state_of(&thing.id, json!({})),
             credentials: vec![credential],
