@@ -103,10 +103,8 @@ fn a_company_runs_a_registry_and_a_machine_uses_it() {
     let info = environment.run(&["plugin", "info", "acme/local-process", "--json"]);
     assert_eq!(info.code, 0, "{}", info.raw);
     let document: serde_json::Value = serde_json::from_str(&info.stdout).expect("JSON");
-    assert_eq!(
-        (&document["versions"][0]["mark"], &document["versions"][0]["reason"]),
-        (&"yanked".into(), &"it leaks".into())
-    );
+    assert_eq!(document["versions"][0]["mark"], "yanked");
+    assert_eq!(document["versions"][0]["reason"], "it leaks");
     let undone = environment.run(&[
         "plugin",
         "yank",

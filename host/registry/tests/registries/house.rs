@@ -211,7 +211,7 @@ impl Machine {
         name: &str,
         namespaces: &[&str],
     ) -> Result<(), RegistriesError> {
-        let namespaces: Vec<String> = namespaces.iter().map(ToString::to_string).collect();
+        let namespaces: Vec<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
         block_on(async {
             let mut registries = self.registries(NOW);
             let location = url.parse()?;
