@@ -100,6 +100,9 @@ pub mod guest;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+#[cfg(all(feature = "schema", not(target_arch = "wasm32")))]
+pub mod schema;
+
 pub use capability::{Files, Processes, Secrets, Vault};
 pub use context::{Context, label};
 pub use digest::digest;

@@ -47,11 +47,12 @@ impl Stage {
 /// The plugins' workspace as seen from one folder above.
 fn workspace(sources: &Sources) -> Result<Vec<u8>, Error> {
     let mut settings = sources.toml(WORKSPACE)?;
-    let members =
-        sources.crates().into_iter().map(|name| format!("plugins/{name}")).chain(["sdk-rust".to_owned()]);
+    let members = sources.crates().into_iter().map(|name| Value::String(format!("plugins/{name}")));
     match settings.get_mut("workspace") {
         Some(Value::Table(workspace)) => {
-            workspace.insert("members".to_owned(), members.map(Value::String).collect::<Vec<_>>().into());
+            workspace.insert("members".to_owned(), members.collect::<Vec<_>>().into());
+            // As seen from `plugins/`: a dependency, whose tests and features are none of the plugins' business.
+            workspace.insert("exclude".to_owned(), vec![Value::String("sdk-rust".to_owned())].into());
         }
         _ => return Err(Error::invalid(WORKSPACE, "it is no workspace")),
     }

@@ -136,7 +136,7 @@ pub fn known() -> String {
 }
 
 /// Whether a component of this contract may import `name`, such as `wasi:io/poll@0.2.6`.
-pub(crate) fn allows_import(contract: &Contract, name: &str) -> bool {
+pub fn allows_import(contract: &Contract, name: &str) -> bool {
     let (Some(known), Some((interface, version))) = (find(contract), name.split_once('@')) else {
         return false;
     };

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -149,6 +150,28 @@ impl Call<'_, '_> {
         self.request.body = Some(body.to_string().into_bytes());
         self.request.headers.push(("content-type".into(), "application/json".into()));
         self
+    }
+
+    /// Sets the body to the JSON of a type of the plugin's.
+    ///
+    /// ```
+    /// # use ss_sdk::{http::Client, testing::{FakeHost, json}};
+    /// #[derive(serde::Serialize)]
+    /// struct NewWidget<'a> {
+    ///     name: &'a str,
+    /// }
+    /// # let host = FakeHost::with_cloud(|request| {
+    /// #     assert_eq!(request.json()["name"], "first");
+    /// #     Ok(json(201, &request.json()))
+    /// # });
+    /// # let client = Client::new(&host, "Acme", "https://api.acme.example");
+    /// client.post("/widgets").body(&NewWidget { name: "first" }).success()?;
+    /// # Ok::<(), ss_sdk::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn body(self, body: &impl Serialize) -> Self {
+        // A type that has no JSON (a map with keys that are no text) is sent as null, which providers refuse.
+        self.json(&serde_json::to_value(body).unwrap_or_default())
     }
 
     /// Sends it and hands back whatever the provider answered.
