@@ -46,8 +46,8 @@ const UPDATE: &str = "SS_UPDATE_SCHEMA";
 
 /// The JSON Schema (2020-12) of a type, whole: what it refers to stands inside it.
 pub fn of<Options: JsonSchema>() -> Value {
-    let settings = schemars::generate::SchemaSettings::draft2020_12()
-        .with(|settings| settings.inline_subschemas = true);
+    let settings =
+        schemars::generate::SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<Options>().to_value()
 }
 

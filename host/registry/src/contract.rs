@@ -93,7 +93,7 @@ const KNOWN: &[Known] = &[Known {
     interfaces: &["files", "journal", "process", "progress", "secrets", "timer", "types", "vault"],
     // The world names only outgoing HTTP, clocks and random. The others are what the standard libraries of
     // guest languages import whether they use them or not; the runtime serves them empty: no variables, no
-    // arguments, no folders, no input. Sockets are not among them.
+    // arguments, no folders, no input; sockets that reach nothing (CPython's C library imports them).
     wasi: &[
         "wasi:cli/environment",
         "wasi:cli/exit",
@@ -117,6 +117,13 @@ const KNOWN: &[Known] = &[Known {
         "wasi:random/insecure",
         "wasi:random/insecure-seed",
         "wasi:random/random",
+        "wasi:sockets/instance-network",
+        "wasi:sockets/ip-name-lookup",
+        "wasi:sockets/network",
+        "wasi:sockets/tcp",
+        "wasi:sockets/tcp-create-socket",
+        "wasi:sockets/udp",
+        "wasi:sockets/udp-create-socket",
     ],
 }];
 
@@ -195,7 +202,8 @@ mod tests {
             assert!(allows_import(&contract, allowed), "{allowed}");
         }
         for refused in [
-            "wasi:sockets/tcp@0.2.6",
+            "wasi:sockets/tcp@0.3.0",
+            "wasi:sockets/raw@0.2.6",
             "wasi:http/incoming-handler@0.2.12",
             "wasi:io/poll@0.3.0",
             "wasi:io/poll",

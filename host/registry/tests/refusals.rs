@@ -305,7 +305,7 @@ fn an_unknown_contract_says_which_ss_it_needs() {
 #[test]
 fn imports_outside_the_world_are_refused() {
     let (shelf, line) = Shelf::with_alpha();
-    for import in ["wasi:sockets/tcp@0.2.6", "env", "starsystem:provisioner/root@0.1.0"] {
+    for import in ["wasi:http/incoming-handler@0.2.12", "env", "starsystem:provisioner/root@0.1.0"] {
         let bare = component(&["wasi:io/poll@0.2.6", import], &["starsystem:provisioner/adapter@0.1.0"]);
         let bytes = embed_manifest(&bare, &manifest("alpha", "0.1.0", "0.1.0", AUTHORITY)).unwrap();
         let refusal = force(&shelf, &line, &bytes, |_| {});

@@ -19,9 +19,8 @@ pub(crate) fn generate(wit: &Path, folder: &Path) -> Result<(), BuildError> {
     };
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(wit).map_err(|error| invalid(&format!("{error:#}")))?;
-    let world = resolve
-        .select_world(&[package], Some(WORLD))
-        .map_err(|error| invalid(&format!("{error:#}")))?;
+    let world =
+        resolve.select_world(&[package], Some(WORLD)).map_err(|error| invalid(&format!("{error:#}")))?;
     let mut files = Files::default();
     let options = wit_bindgen_c::Opts::default();
     options

@@ -4,6 +4,7 @@ use ss_authority::{Authority, Manifest};
 use ss_registry::Outline;
 
 use crate::error::BuildError;
+use crate::language::Language;
 
 /// The contract's own interfaces, as imports begin.
 const CONTRACT: &str = "starsystem:provisioner/";
@@ -18,7 +19,11 @@ pub struct Checked {
 }
 
 /// Checks a component whose manifest is inside.
-pub(crate) fn check(component: &[u8], manifest: &Manifest) -> Result<Checked, BuildError> {
+pub(crate) fn check(
+    component: &[u8],
+    manifest: &Manifest,
+    language: Option<Language>,
+) -> Result<Checked, BuildError> {
     let Outline { imports, contract, .. } = ss_registry::inspect(component)?;
     if contract.version != manifest.contract {
         return Err(BuildError::OtherContract {
@@ -41,7 +46,12 @@ pub(crate) fn check(component: &[u8], manifest: &Manifest) -> Result<Checked, Bu
             return Err(BuildError::NotAsked { capability });
         }
     }
-    let warnings = warnings(&imports, &manifest.authority);
+    let mut warnings = warnings(&imports, &manifest.authority);
+    if language != Some(Language::Python) && imports.iter().any(|import| import.starts_with("wasi:sockets/"))
+    {
+        // CPython's C library imports them, used or not; elsewhere somebody believes that they reach something.
+        warnings.push("it imports sockets, which reach nothing in the sandbox".to_owned());
+    }
     Ok(Checked { imports, warnings })
 }
 
@@ -67,7 +77,8 @@ fn warnings(imports: &[String], authority: &Authority) -> Vec<String> {
     .map(|(table, ..)| format!("`plugin.toml` asks for {table}, and the component imports nothing to use it"))
     .collect();
     if http && authority.http.is_empty() {
-        warnings.push("it can send requests, and `plugin.toml` asks for none: each will be refused".to_owned());
+        warnings
+            .push("it can send requests, and `plugin.toml` asks for none: each will be refused".to_owned());
     }
     warnings
 }
@@ -87,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_manifest_that_asks_for_more_than_can_be_used_is_noticed() {
-        let asks = manifest("[authority.files]\nread-options = [\"a\"]\n[authority.secrets]\ngenerate = true\n");
+        let asks =
+            manifest("[authority.files]\nread-options = [\"a\"]\n[authority.secrets]\ngenerate = true\n");
         let found = warnings(&imports(&["starsystem:provisioner/secrets@0.1.0"]), &asks.authority);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("authority.files"), "{found:?}");

@@ -13,7 +13,9 @@ use crate::wrap::WrapError;
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// No plugin can have the name.
-    #[error("`{name}` cannot be a plugin's name: it has 1 to 40 lower-case letters, digits and single hyphens, and starts with a letter")]
+    #[error(
+        "`{name}` cannot be a plugin's name: it has 1 to 40 lower-case letters, digits and single hyphens, and starts with a letter"
+    )]
     Name {
         /// The name.
         name: String,
@@ -138,8 +140,8 @@ impl BuildError {
             Self::NotAsked { capability } => format!(
                 "add `[authority.{capability}]` to `plugin.toml` if the plugin needs it, or take the import out"
             ),
-            Self::ForeignImport { import, .. } if import.starts_with("wasi:sockets/") => {
-                "plugins have no sockets; speak HTTP through `wasi:http/outgoing-handler`".to_owned()
+            Self::ForeignImport { .. } => {
+                "plugins import their contract, and what a standard library needs of WASI 0.2; `wit/` lists it".to_owned()
             }
             Self::Wrap(error) => return error.help(),
             _ => return None,

@@ -43,7 +43,9 @@ impl Project {
 
     /// Where the component lies once it is built.
     pub fn component(&self) -> PathBuf {
-        self.root.join("dist").join(format!("{}.wasm", self.manifest.name))
+        // `./dist/…` reads worse than `dist/…`.
+        let root = self.root.strip_prefix(".").unwrap_or(&self.root);
+        root.join("dist").join(format!("{}.wasm", self.manifest.name))
     }
 
     /// The system that shows the plugin in use, if the project has one.

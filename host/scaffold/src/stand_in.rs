@@ -153,7 +153,11 @@ impl Request {
     /// The members that a list is asked for.
     fn query(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        query.split('&').filter_map(|pair| pair.split_once('=')).map(|(a, b)| (decode(a), decode(b))).collect()
+        query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(a, b)| (decode(a), decode(b)))
+            .collect()
     }
 }
 
@@ -170,7 +174,12 @@ fn body_length(reader: &mut impl io::BufRead) -> Result<usize, &'static str> {
             return Err("a body needs a length");
         }
         if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok().filter(|length| *length <= MAX_BODY).ok_or("the body is too long")?;
+            length = value
+                .trim()
+                .parse()
+                .ok()
+                .filter(|length| *length <= MAX_BODY)
+                .ok_or("the body is too long")?;
         }
     }
     Err("there are too many header fields")
@@ -221,7 +230,7 @@ impl Store {
         let fits = |object: &&Map<String, Value>| {
             query.iter().all(|(name, wanted)| match object.get(name) {
                 Some(Value::String(text)) => text == wanted,
-                Some(other) => other.to_string() == *wanted,
+                Some(other) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
                 None => false,
             })
         };

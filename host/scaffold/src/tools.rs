@@ -56,6 +56,13 @@ pub(crate) fn run(mut command: Command, root: &Path, announce: Announce<'_>) -> 
     if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
 }
 
+/// A program that the project itself has, such as one of `node_modules`.
+pub(crate) fn own(root: &Path, program: &str) -> Command {
+    let path = root.join(program);
+    // Where the command runs, a path relative to here would lead elsewhere.
+    Command::new(std::path::absolute(&path).unwrap_or(path))
+}
+
 /// What a program prints, if it succeeds.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let result = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
@@ -69,6 +76,8 @@ pub(crate) fn on_path(program: &OsStr) -> Option<PathBuf> {
 
 /// The command as a person would type it.
 fn line(command: &Command) -> String {
-    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = [name].into_iter().chain(command.get_args());
     words.map(|word| word.display().to_string()).collect::<Vec<_>>().join(" ")
 }

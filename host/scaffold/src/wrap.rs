@@ -42,11 +42,12 @@ impl WrapError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::NoTypes { .. } => Some(
-                "put the contract's WIT and the world `plugin` into `wit/`, as `ss plugin new` does".to_owned(),
+                "put the contract's WIT and the world `plugin` into `wit/`, as `ss plugin new` does"
+                    .to_owned(),
             ),
-            Self::Encode { .. } => {
-                Some("it must export every function of the adapter and its memory, as the bindings do".to_owned())
-            }
+            Self::Encode { .. } => Some(
+                "it must export every function of the adapter and its memory, as the bindings do".to_owned(),
+            ),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
 
+mod author;
 mod daily;
 mod pins;
 mod plugin;
 mod registry;
 
+pub use author::{AuthorCommand, BuildPlugin, NewPlugin, PluginProject, RunPlugin, TemplateLanguage};
 pub use daily::{Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
 pub use pins::{Consent, PinCommand, PinScope};
 pub use plugin::{CheckCommand, Keeper, Plugin, PluginCommand, RegistryCommand, Test};

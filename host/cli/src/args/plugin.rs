@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::pins::PinCommand;
+use super::{AuthorCommand, PinCommand};
 
 #[derive(Debug, Args)]
 pub struct Plugin {
@@ -15,6 +15,8 @@ pub struct Plugin {
 /// Each group is a type of its own, in the order in which `--help` lists them.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    #[command(flatten)]
+    Author(AuthorCommand),
     #[command(flatten)]
     Pins(PinCommand),
     #[command(flatten)]

@@ -10,7 +10,7 @@ use ss_capability_http::{Client, Endpoints};
 use ss_config::System;
 use ss_provider::{Description, Provider, Providers};
 use ss_registry::{Admitted, Plugin, PluginName, Registries, Registry, Workspace};
-use ss_runtime::{Grant, HostServices, Notice, Runtime, RuntimeConfig};
+use ss_runtime::{ComponentSource, Grant, HostServices, Notice, Runtime, RuntimeConfig};
 use ss_secret::Scrubber;
 use ss_vault::{Catalog, Vault};
 
@@ -73,6 +73,17 @@ impl<'a> Host<'a> {
             ..RuntimeConfig::default()
         });
         Self { ui, home, scrubber, environment, runtime }
+    }
+
+    /// What a component of the person's own says about itself. It may do nothing but compute.
+    pub async fn describe_unverified(
+        &self,
+        source: ComponentSource,
+        authority: Authority,
+    ) -> Result<Description, CommandError> {
+        let granted = grant(authority, Endpoints::none());
+        let provider = self.runtime.provider(source, granted, self.without_secrets()).await;
+        provider.map(|provider| provider.description().clone()).map_err(|error| CommandError::of(&error))
     }
 
     /// Every plugin of the registry with its description, without any authority in use.

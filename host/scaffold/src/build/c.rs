@@ -34,11 +34,16 @@ pub(super) fn compile(project: &Project, announce: Announce<'_>) -> Result<PathB
     bindings::generate(&root.join("wit"), &generated)?;
     let mut clang = clang()?;
     clang
-        .args(["--target=wasm32-wasi", "-mexec-model=reactor", "-std=c11", "-Oz", "-flto=thin"])
+        .args(["--target=wasm32-wasi", "-mexec-model=reactor", "-std=gnu11", "-Oz"])
         .args(["-Wall", "-Wextra", "-Werror=implicit-function-declaration"])
         .args(["-Isrc", "-Ibuild/bindings", "-Wl,--strip-all"])
         .args(sources(root)?)
-        .args(["build/bindings/plugin.c", "build/bindings/plugin_component_type.o", "-o", "build/plugin.wasm"]);
+        .args([
+            "build/bindings/plugin.c",
+            "build/bindings/plugin_component_type.o",
+            "-o",
+            "build/plugin.wasm",
+        ]);
     tools::run(clang, root, announce)?;
     Ok(root.join("build/plugin.wasm"))
 }

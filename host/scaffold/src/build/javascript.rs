@@ -1,7 +1,6 @@
 //! JavaScript: componentize-js, which puts the modules into a snapshot of a JavaScript engine.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -21,6 +20,8 @@ const NPM: Tool = Tool {
 const COMPONENTIZE: &str = "node_modules/.bin/componentize-js";
 /// What npm writes when it has installed.
 const INSTALLED: &str = "node_modules/.package-lock.json";
+/// The component before the manifest is inside.
+const OUTPUT: &str = "dist/unwrapped.wasm";
 /// The first module, unless `package.json` names another as `main`.
 const MAIN: &str = "src/plugin.js";
 
@@ -31,15 +32,22 @@ pub(super) fn compile(project: &Project, announce: Announce<'_>) -> Result<PathB
         npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]);
         tools::run(npm, root, announce)?;
     }
-    let output = scratch(project, "dist")?.join("unwrapped.wasm");
-    let mut componentize = Command::new(root.join(COMPONENTIZE));
+    scratch(project, "dist")?;
+    let mut componentize = tools::own(root, COMPONENTIZE);
     // Without what the contract has no use for: answering requests, and a `fetch` beside the gated import.
-    componentize
-        .arg(main(project)?)
-        .args(["--wit", "wit", "--world-name", "plugin", "--disable", "fetch-event", "http", "--out"])
-        .arg(&output);
+    componentize.arg(main(project)?).args([
+        "--wit",
+        "wit",
+        "--world-name",
+        "plugin",
+        "--disable",
+        "fetch-event",
+        "http",
+        "--out",
+        OUTPUT,
+    ]);
     tools::run(componentize, root, announce)?;
-    Ok(output)
+    Ok(root.join(OUTPUT))
 }
 
 fn main(project: &Project) -> Result<String, BuildError> {

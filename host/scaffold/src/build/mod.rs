@@ -34,11 +34,7 @@ pub struct Built {
 ///
 /// # Errors
 /// [`BuildError`]; an earlier component is then still there.
-pub fn build(
-    project: &Project,
-    from: Option<&Path>,
-    announce: &dyn Fn(&str),
-) -> Result<Built, BuildError> {
+pub fn build(project: &Project, from: Option<&Path>, announce: &dyn Fn(&str)) -> Result<Built, BuildError> {
     let made = match (from, project.language) {
         (Some(path), _) => path.to_owned(),
         (None, Some(language)) => compile(project, language, announce)?,
@@ -58,7 +54,7 @@ pub fn build(
         bytes
     };
     let bytes = ss_registry::embed_manifest(&component, &project.manifest_text)?;
-    let checked = check::check(&bytes, &project.manifest)?;
+    let checked = check::check(&bytes, &project.manifest, project.language)?;
     let path = project.component();
     make_folder(path.parent().unwrap_or(&project.root))?;
     ss_durable::replace(&path, &bytes)?;

@@ -1,7 +1,6 @@
 //! Python: componentize-py, which puts the modules into a snapshot of CPython.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use super::{is_stale, scratch};
 use crate::error::BuildError;
@@ -20,6 +19,8 @@ const ENVIRONMENT: &str = ".venv";
 const REQUIREMENTS: &str = "requirements.txt";
 /// Written when everything is installed.
 const INSTALLED: &str = ".venv/installed";
+/// The component before the manifest is inside.
+const OUTPUT: &str = "dist/unwrapped.wasm";
 /// The module that has the adapter.
 const MODULE: &str = "provider";
 
@@ -28,14 +29,14 @@ pub(super) fn compile(project: &Project, announce: Announce<'_>) -> Result<PathB
     if is_stale(&root.join(INSTALLED), &root.join(REQUIREMENTS)) {
         install(project, announce)?;
     }
-    let output = scratch(project, "dist")?.join("unwrapped.wasm");
-    let mut componentize = Command::new(root.join(ENVIRONMENT).join("bin/componentize-py"));
+    scratch(project, "dist")?;
+    let mut componentize = tools::own(root, ".venv/bin/componentize-py");
     componentize
-        .args(["--wit-path", "wit", "--world", "plugin", "componentize", "--python-path", "src", MODULE, "--output"])
-        .arg(&output)
+        .args(["--wit-path", "wit", "--world", "plugin", "componentize"])
+        .args(["--python-path", "src", MODULE, "--output", OUTPUT])
         .env("PYTHONDONTWRITEBYTECODE", "1");
     tools::run(componentize, root, announce)?;
-    Ok(output)
+    Ok(root.join(OUTPUT))
 }
 
 fn install(project: &Project, announce: Announce<'_>) -> Result<(), BuildError> {
@@ -43,7 +44,7 @@ fn install(project: &Project, announce: Announce<'_>) -> Result<(), BuildError> 
     let mut environment = PYTHON.command()?;
     environment.args(["-m", "venv", ENVIRONMENT]);
     tools::run(environment, root, announce)?;
-    let mut pip = Command::new(root.join(ENVIRONMENT).join("bin/python"));
+    let mut pip = tools::own(root, ".venv/bin/python");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]);
     tools::run(pip, root, announce)?;
     Ok(ss_durable::replace(&root.join(INSTALLED), b"")?)

@@ -27,8 +27,14 @@ const RUST_TARGET: Tool = Tool {
 };
 
 /// Variables through which an environment could change the code.
-const FOREIGN: [&str; 6] =
-    ["CARGO_BUILD_", "CARGO_ENCODED_RUSTFLAGS", "CARGO_INCREMENTAL", "CARGO_PROFILE_", "CARGO_TARGET_", "RUSTFLAGS"];
+const FOREIGN: [&str; 6] = [
+    "CARGO_BUILD_",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_INCREMENTAL",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_",
+    "RUSTFLAGS",
+];
 
 pub(super) fn compile(project: &Project, announce: Announce<'_>) -> Result<PathBuf, BuildError> {
     let root = project.root.canonicalize().unwrap_or_else(|_| project.root.clone());

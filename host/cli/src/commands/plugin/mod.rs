@@ -1,5 +1,6 @@
 //! `ss plugin`: one file per command of it.
 
+mod author;
 mod info;
 mod keygen;
 mod pins;
@@ -19,8 +20,9 @@ use crate::home;
 use crate::ui::Ui;
 
 /// Runs the command.
-pub fn run(ui: &Ui, _scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(), CommandError> {
+pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(), CommandError> {
     match &arguments.command {
+        PluginCommand::Author(command) => author::run(ui, scrubber, command),
         PluginCommand::Pins(command) => pins::run(ui, command),
         PluginCommand::Registry(command) => in_registries(ui, command),
         PluginCommand::Check(CheckCommand::Test(arguments)) => test::run(ui, arguments),
