@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use wit_parser::{Docs, Function, Interface, Resolve, Type, TypeDef, TypeDefKind, TypeId, WorldItem, WorldKey};
+use wit_parser::{
+    Docs, Function, Interface, Resolve, Type, TypeDef, TypeDefKind, TypeId, WorldItem, WorldKey,
+};
 
 /// The newest version of the contract.
 const CONTRACT: &str = "../../wit/0.1.0";
@@ -30,7 +32,10 @@ fn the_contract_reference_is_up_to_date() {
         std::fs::write(&path, &reference).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == reference, "docs/contract.md is out of date: SS_UPDATE_DOCS=1 cargo test -p ss-scaffold");
+    assert!(
+        written == reference,
+        "docs/contract.md is out of date: SS_UPDATE_DOCS=1 cargo test -p ss-scaffold"
+    );
 }
 
 fn reference(wit: &Path) -> String {
@@ -108,7 +113,8 @@ fn write_type(text: &mut String, resolve: &Resolve, name: &str, definition: &Typ
 }
 
 fn signature(resolve: &Resolve, function: &Function) -> String {
-    let parameters = function.params.iter().map(|param| format!("{}: {}", param.name, type_name(resolve, &param.ty)));
+    let parameters =
+        function.params.iter().map(|param| format!("{}: {}", param.name, type_name(resolve, &param.ty)));
     let result = function.result.as_ref().map(|ty| format!(" -> {}", type_name(resolve, ty)));
     format!(
         "{}: func({}){};",

@@ -139,7 +139,8 @@ fn wait_for_change(root: &Path, seen: &mut BTreeMap<PathBuf, SystemTime>) -> Pat
     loop {
         std::thread::sleep(INTERVAL);
         let now = sources(root);
-        let changed = now.iter().find(|(path, time)| seen.get(*path) != Some(*time)).map(|(path, _)| path.clone());
+        let changed =
+            now.iter().find(|(path, time)| seen.get(*path) != Some(*time)).map(|(path, _)| path.clone());
         let gone = seen.keys().find(|path| !now.contains_key(*path)).cloned();
         *seen = now;
         if let Some(path) = changed.or(gone) {
@@ -179,7 +180,9 @@ mod tests {
     #[test]
     fn only_sources_are_watched() {
         let root = tempfile::tempdir().unwrap();
-        for path in ["src/lib.rs", "plugin.toml", "target/x", ".starsystem/y", "example/starsystem.lock", "dist/z"] {
+        for path in
+            ["src/lib.rs", "plugin.toml", "target/x", ".starsystem/y", "example/starsystem.lock", "dist/z"]
+        {
             let path = root.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
