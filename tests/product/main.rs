@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and speak so")]
 
+mod authoring;
 mod backends;
 mod caddy;
 mod canary;

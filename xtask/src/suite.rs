@@ -6,8 +6,27 @@ use std::process::Command;
 use std::time::Instant;
 
 /// Programs that tests drive for real, and the Debian packages that bring them.
+<<<<<<< HEAD
 const PROGRAMS: &[(&str, &str)] =
     &[("age", "age"), ("caddy", "caddy"), ("docker-registry", "docker-registry"), ("node", "nodejs")];
+=======
+const PROGRAMS: &[(&str, &str)] = &[
+    ("age", "age"),
+    ("caddy", "caddy"),
+    ("node", "nodejs"),
+    // What plugins are written with: see `tests/product/authoring.rs`.
+    ("npm", "npm"),
+    ("python3", "python3-venv"),
+    ("clang", "clang"),
+    ("wasm-ld", "lld"),
+];
+
+/// Debian packages without a program, and a file that each brings.
+const LIBRARIES: &[(&str, &str)] = &[
+    ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc"),
+    ("/usr/share/doc/libclang-rt-dev-wasm32", "libclang-rt-dev-wasm32"),
+];
+>>>>>>> 7f30cbf (Test plugin projects of every language for real; document plugin authoring and the contract)
 
 /// The workspaces for another target: their folders. What they hold is linted for that target.
 const GUESTS: &[&str] = &["plugins", "tests/guests"];
@@ -51,8 +70,9 @@ fn cargo(folder: &Path, arguments: &[&str], out: &mut dyn Write) -> Result<(), S
 /// Installs what is missing by its Debian package, where that is possible. A test whose program is still
 /// missing says that it did not run.
 fn install_programs(out: &mut dyn Write) {
-    let missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
+    let programs = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
+    let libraries = LIBRARIES.iter().filter(|(file, _)| !Path::new(file).exists());
+    let missing: Vec<&str> = programs.chain(libraries).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return;
     }

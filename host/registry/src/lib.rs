@@ -47,7 +47,9 @@ pub use approvals::{Approvals, ApprovalsError};
 pub use component::{
     ComponentError, MANIFEST_SECTION, MAX_COMPONENT, Outline, embed_manifest, outline as inspect,
 };
-pub use contract::{Contract, NotAContract, allows_import, is_known as is_known_contract, known as known_contracts};
+pub use contract::{
+    Contract, NotAContract, allows_import, is_known as is_known_contract, known as known_contracts,
+};
 pub use development::{DevelopmentError, DevelopmentPlugin, Plugin};
 pub use digest::{Digest, NotADigest};
 pub use dsse::{Envelope, EnvelopeError, MAX_ENVELOPE, Signed, pae};

@@ -11,11 +11,12 @@ static const char OPTIONS[] =
     "\"additionalProperties\":false}";
 
 static const char EXAMPLE[] =
-    "widget:\n"
-    "  type: external\n"
-    "  provision:\n"
-    "    provider: {{name}}\n"
-    "    size: 3\n";
+    "services:\n"
+    "  widget:\n"
+    "    type: external\n"
+    "    provision:\n"
+    "      provider: {{name}}\n"
+    "      size: 3\n";
 
 void exports_starsystem_provisioner_adapter_describe(description_t *description) {
   *description = (description_t){

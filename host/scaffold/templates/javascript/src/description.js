@@ -9,11 +9,12 @@ const OPTIONS = {
   additionalProperties: false,
 };
 
-const EXAMPLE = `widget:
-  type: external
-  provision:
-    provider: {{name}}
-    size: 3
+const EXAMPLE = `services:
+  widget:
+    type: external
+    provision:
+      provider: {{name}}
+      size: 3
 `;
 
 export function describe() {

@@ -20,11 +20,12 @@ OPTIONS = {
 }
 
 EXAMPLE = """\
-widget:
-  type: external
-  provision:
-    provider: {{name}}
-    size: 3
+services:
+  widget:
+    type: external
+    provision:
+      provider: {{name}}
+      size: 3
 """
 
 DESCRIPTION = Description(

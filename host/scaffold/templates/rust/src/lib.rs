@@ -32,7 +32,7 @@ impl Provider for Plugin {
             summary: "Widgets of the {{name}} API".into(),
             requires_api_key: false,
             options_schema: include_str!("../options.schema.json").into(),
-            example: include_str!("../example/service.yaml").into(),
+            example: include_str!("../example/catalog.yaml").into(),
             ..Description::default()
         }
     }
