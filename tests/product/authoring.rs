@@ -45,7 +45,16 @@ impl Author {
         symlink(cached, self.folder().join(name)).unwrap();
     }
 
-    /// Runs the example with what was built, again with nothing to do, again after a change, and asks how it is.
+    /// Plays the project's scenario by every rule of the kit.
+    fn test(&self) {
+        let output = self.environment.run(&["plugin", "test", &self.name, "--json"]);
+        assert_eq!(output.code, 0, "{}", output.raw);
+        let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        assert!(report["passed"].as_u64().unwrap() >= 17, "{}", output.raw);
+    }
+
+    /// Runs the example with what was built, again with nothing to do, again after a change, asks how it is,
+    /// and has the kit judge the plugin.
     fn run_example(&mut self) {
         let first = self.environment.run(&["plugin", "run", "--dir", &self.name]);
         assert_eq!(first.code, 0, "{}", first.raw);
@@ -65,6 +74,7 @@ impl Author {
         assert!(third.stdout.contains("Widget resized"), "{}", third.raw);
         let status = self.environment.succeed(&["provision", "--status", &file]);
         assert!(status.stdout.contains("✓ widget"), "{}", status.raw);
+        self.test();
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn prepare(
         })
         .map_err(|error| RuntimeError::Engine { reason: error.to_string() })?;
 
-    let limit = inner.limits.compile_time;
+    let limit = inner.limits.compile_time_of(source.bytes().len());
     let plugin = &source.identity().name;
     let outcome = match tokio::time::timeout(SLOW.min(limit), &mut prepared).await {
         Ok(outcome) => outcome,

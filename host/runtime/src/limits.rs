@@ -15,8 +15,10 @@ const MIB: usize = 1 << 20;
 pub struct Limits {
     /// Largest component that is compiled, in bytes. Interpreters in a component (Python) need 40 MiB.
     pub component_size: usize,
-    /// How long a component may take to compile.
+    /// How long a component of less than 1 MiB may take to compile.
     pub compile_time: Duration,
+    /// How much longer for each further MiB: a component with an interpreter inside has 13 to 18 of them.
+    pub compile_time_per_mib: Duration,
     /// All linear memories of an instance together, in bytes.
     pub memory: usize,
     /// Elements of all its tables together.
@@ -58,6 +60,7 @@ impl Default for Limits {
         Self {
             component_size: 64 * MIB,
             compile_time: Duration::from_secs(60),
+            compile_time_per_mib: Duration::from_secs(10),
             memory: 256 * MIB,
             table_elements: 100_000,
             instances: 64,
@@ -76,6 +79,14 @@ impl Default for Limits {
             write_call: Duration::from_secs(30 * 60),
             cancel_grace: Duration::from_secs(3),
         }
+    }
+}
+
+impl Limits {
+    /// How long a component of this size may take to compile.
+    pub(crate) fn compile_time_of(&self, size: usize) -> Duration {
+        let further = u32::try_from(size / MIB).unwrap_or(u32::MAX);
+        self.compile_time.saturating_add(self.compile_time_per_mib.saturating_mul(further))
     }
 }
 
@@ -197,6 +208,13 @@ mod tests {
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         let error = limiter.memory_growing(0, 60, None).unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Overrun::Memory { limit: 100 }));
+    }
+
+    #[test]
+    fn a_large_component_may_take_longer_to_compile() {
+        let limits = Limits::default();
+        assert_eq!(limits.compile_time_of(400 * KIB), Duration::from_secs(60));
+        assert_eq!(limits.compile_time_of(13 * MIB), Duration::from_secs(190));
     }
 
     #[test]

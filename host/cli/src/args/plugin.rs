@@ -35,10 +35,10 @@ pub enum CheckCommand {
     Test(Box<Test>),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Test {
-    /// The component file, or the name of a plugin of a registry
-    #[arg(value_hint = ValueHint::FilePath)]
+    /// The component file, a plugin's project, or the name of a plugin of a registry
+    #[arg(value_hint = ValueHint::AnyPath, default_value = ".")]
     pub component: PathBuf,
     /// Scenario files, or folders of them; otherwise the folder `scenarios` beside the plugin's manifest
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]

@@ -10,7 +10,7 @@ use ss_provider::VaultKey;
 use ss_runtime::Notice;
 
 use super::{plugin_name, registries};
-use crate::args::Test;
+use crate::args::{PluginProject, Test};
 use crate::compose::tokio_runtime;
 use crate::error::CommandError;
 use crate::home;
@@ -25,6 +25,20 @@ const MAX_ABOVE: usize = 6;
 
 /// Runs the command.
 pub fn run(ui: &Ui, arguments: &Test) -> Result<(), CommandError> {
+    if !arguments.component.is_dir() {
+        return test(ui, arguments);
+    }
+    let project = super::author::open(&PluginProject { dir: arguments.component.clone() })?;
+    let component = project.component();
+    if !component.is_file() {
+        let message = format!("`{}` is not built yet", component.display());
+        return Err(CommandError::failed(message).hint("`ss plugin build` in its folder builds it"));
+    }
+    test(ui, &Test { component, ..arguments.clone() })
+}
+
+/// Tests a component file, or a plugin of a registry.
+fn test(ui: &Ui, arguments: &Test) -> Result<(), CommandError> {
     let kit = Kit::new(config(ui, arguments)?).map_err(|error| {
         CommandError::caused_by(format!("`{}` cannot be tested", arguments.component.display()), &error).hint(
             "build it for `wasm32-wasip2`; `--manifest plugin.toml` names a manifest that is not inside",

@@ -89,10 +89,7 @@ fn print(ui: &Ui, project: &Project, built: &Built, summary: &str) {
     if project.language == Some(ss_scaffold::Language::Rust) && built.bytes.len() > LARGE {
         ui.warn(&format!("built-in plugins have at most {}; see `opt-level` and `lto`", size(LARGE)));
     }
-    let file = built.path.display();
-    ui.note(&format!(
-        "next: `ss plugin test {file}` proves it against the contract; `ss plugin run` brings its example up"
-    ));
+    ui.note("next: `ss plugin test` proves it against the contract; `ss plugin run` brings its example up");
     ui.document(&json!({
         "name": manifest.name,
         "version": manifest.version.to_string(),

@@ -25,7 +25,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, command: &AuthorCommand) -> Result
 }
 
 /// The project that the arguments name.
-fn open(arguments: &PluginProject) -> Result<Project, CommandError> {
+pub fn open(arguments: &PluginProject) -> Result<Project, CommandError> {
     Project::open(&arguments.dir).map_err(|error| {
         let command_error = CommandError::of(&error);
         match error {

@@ -26,7 +26,7 @@ pub fn run(ui: &Ui, arguments: &NewPlugin) -> Result<(), CommandError> {
     ui.line(&format!("{} New {language} plugin `{}` in `{shown}`", ui.paint(Style::Good, "✓"), new.name));
     ui.note(&format!("next: `cd {shown}`, then"));
     ui.note("  `ss plugin build`  makes the component and says what it asks for");
-    ui.note(&format!("  `ss plugin test dist/{}.wasm`  proves it against the contract, offline", new.name));
+    ui.note("  `ss plugin test`   proves it against the contract, offline");
     ui.note("  `ss plugin run`    brings its example up");
     ui.document(&json!({ "name": new.name, "language": language.to_string(), "folder": new.folder }));
     Ok(())
