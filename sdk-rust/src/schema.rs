@@ -5,10 +5,11 @@
 //!
 //! ```
 //! use serde::Deserialize;
-//! use ss_sdk::schema::{JsonSchema, schemars};
+//! use ss_sdk::schema::JsonSchema;
 //!
 //! /// Options of a widget.
 //! #[derive(Deserialize, JsonSchema)] // in a plugin: `#[cfg_attr(test, derive(JsonSchema))]`
+//! #[schemars(crate = "ss_sdk::schema::schemars")]
 //! #[serde(deny_unknown_fields)]
 //! struct Options {
 //!     /// How large the widget is.

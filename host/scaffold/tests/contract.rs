@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail so")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -19,8 +20,9 @@ Generated from [`wit/0.1.0`](../wit/0.1.0); a test keeps it true. What the inter
 examples in each language, is in [plugin-authors.md](plugin-authors.md).
 
 A plugin is a component of the world `starsystem:provisioner/provisioner@0.1.0`: it exports `adapter` and may
-import the rest. What it imports beyond its grant is refused; `process` and `files` not even load without one.
-A released version never changes, and every `ss` to come runs it.
+import the other interfaces, and of WASI 0.2 `wasi:http/outgoing-handler`, the clocks and `wasi:random/random`.
+What it does beyond its grant is refused; a component that imports `process` or `files` without one does not even
+load. A released version never changes, and every `ss` to come runs it.
 ";
 
 #[test]
@@ -45,20 +47,22 @@ fn reference(wit: &Path) -> String {
     let mut text = HEAD.to_owned();
     text.push_str("\n## The world\n\n| | interface | what for |\n|---|---|---|\n");
     for (items, what) in [(&world.exports, "exports"), (&world.imports, "imports")] {
+        // Sorted, so that the order of resolution does not show.
+        let mut rows = BTreeMap::new();
         for (key, item) in items {
             let (WorldKey::Interface(_), WorldItem::Interface { id, .. }) = (key, item) else { continue };
             let interface = &resolve.interfaces[*id];
             let name = interface.name.as_deref().unwrap();
-            let shown = if interface.package == Some(package) {
-                format!("[`{name}`](#{name})")
-            } else {
-                format!("`{}`", resolve.id_of(*id).unwrap())
-            };
-            let _ = writeln!(text, "| {what} | {shown} | {} |", first_sentence(&interface.docs));
+            if interface.package == Some(package) && name != "types" {
+                rows.insert(name, first_sentence(&interface.docs));
+            }
+        }
+        for (name, meaning) in rows {
+            let _ = writeln!(text, "| {what} | [`{name}`](#{name}) | {meaning} |");
         }
     }
-    let own = resolve.packages[package].interfaces.values();
-    for id in own {
+    let interfaces: BTreeMap<_, _> = resolve.packages[package].interfaces.iter().collect();
+    for id in interfaces.into_values() {
         write_interface(&mut text, &resolve, &resolve.interfaces[*id]);
     }
     text
