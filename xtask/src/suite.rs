@@ -6,13 +6,10 @@ use std::process::Command;
 use std::time::Instant;
 
 /// Programs that tests drive for real, and the Debian packages that bring them.
-<<<<<<< HEAD
-const PROGRAMS: &[(&str, &str)] =
-    &[("age", "age"), ("caddy", "caddy"), ("docker-registry", "docker-registry"), ("node", "nodejs")];
-=======
 const PROGRAMS: &[(&str, &str)] = &[
     ("age", "age"),
     ("caddy", "caddy"),
+    ("docker-registry", "docker-registry"),
     ("node", "nodejs"),
     // What plugins are written with: see `tests/product/authoring.rs`.
     ("npm", "npm"),
@@ -26,7 +23,6 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc"),
     ("/usr/share/doc/libclang-rt-dev-wasm32", "libclang-rt-dev-wasm32"),
 ];
->>>>>>> 7f30cbf (Test plugin projects of every language for real; document plugin authoring and the contract)
 
 /// The workspaces for another target: their folders. What they hold is linted for that target.
 const GUESTS: &[&str] = &["plugins", "tests/guests"];
