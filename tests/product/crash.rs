@@ -18,7 +18,7 @@ const MANY: u64 = 500;
 /// How often the command may be needed again.
 const MOST_RUNS: usize = 2;
 
-/// What a system's clouds held when a run ended: projects, apps, machines.
+/// What a system's clouds held when a run ended: projects, apps, machines; or three other kinds of things.
 pub type Census = (usize, usize, usize);
 
 /// How a case ended: the run with the fault, what there was then, and how many runs were needed after it.

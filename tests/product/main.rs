@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and speak so")]
 
 mod authoring;
+mod aws;
 mod backends;
 mod caddy;
 mod canary;
@@ -17,6 +18,7 @@ mod environment;
 mod home;
 mod local;
 mod pins;
+mod moto;
 mod processes;
 mod reference;
 mod registry;

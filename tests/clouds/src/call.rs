@@ -20,6 +20,8 @@ pub(crate) struct Call {
     /// Lower-case names.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Value>,
+    /// The body as it came.
+    pub(crate) raw: Vec<u8>,
     pub(crate) received: Instant,
 }
 
@@ -55,6 +57,11 @@ impl Call {
         self.member(pointer).as_str()
     }
 
+    /// The body as text.
+    pub(crate) fn text_body(&self) -> String {
+        String::from_utf8_lossy(&self.raw).into_owned()
+    }
+
     /// Whether the request came straight to the stand-in, not by way of the provider's name.
     pub(crate) fn is_direct(&self) -> bool {
         matches!(self.host.as_str(), "127.0.0.1" | "localhost" | "[::1]")
@@ -76,15 +83,43 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Option<Value>,
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The body is a string that is sent as it is.
+    pub(crate) is_text: bool,
 }
+
+/// Header that says what a body is.
+const CONTENT_TYPE: &str = "content-type";
 
 impl Answer {
     pub(crate) fn json(status: u16, body: Value) -> Self {
-        Self { status, body: Some(body), headers: Vec::new() }
+        Self { status, body: Some(body), headers: Vec::new(), is_text: false }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, body: None, headers: Vec::new() }
+        Self { status, body: None, headers: Vec::new(), is_text: false }
+    }
+
+    /// The body as it is sent.
+    pub(crate) fn text_of_body(&self) -> Option<String> {
+        match self.body.as_ref()? {
+            Value::String(text) if self.is_text => Some(text.clone()),
+            body => Some(body.to_string()),
+        }
+    }
+
+    /// Whether the headers say already what the body is.
+    pub(crate) fn names_its_kind(&self) -> bool {
+        self.headers.iter().any(|(name, _)| *name == CONTENT_TYPE)
+    }
+
+    /// A body of XML.
+    pub(crate) fn xml(status: u16, body: String) -> Self {
+        Self::text(status, body).with(CONTENT_TYPE, "application/xml".to_owned())
+    }
+
+    /// A body that is sent as it is.
+    pub(crate) fn text(status: u16, body: String) -> Self {
+        Self { is_text: true, ..Self::json(status, body.into()) }
     }
 
     pub(crate) fn ok() -> Self {

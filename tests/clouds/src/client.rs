@@ -79,19 +79,37 @@ impl Client {
     /// # Errors
     /// If no whole answer comes.
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Response> {
+        self.exchange(self.request(method, path, body))
+    }
+
+    fn exchange(&self, request: String) -> io::Result<Response> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(90)))?;
-        stream.write_all(self.request(method, path, body).as_bytes())?;
+        stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         parse(&bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    fn request(&self, method: &str, path: &str, body: Option<&Value>) -> String {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.host);
+    /// Any request with a body as it is, such as XML.
+    ///
+    /// # Errors
+    /// If no whole answer comes.
+    pub fn send_text(&self, method: &str, path: &str, body: &str) -> io::Result<Response> {
+        let head = self.head(method, path);
+        self.exchange(format!("{head}content-length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    fn head(&self, method: &str, path: &str) -> String {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.host);
         for (name, value) in &self.headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
+        head
+    }
+
+    fn request(&self, method: &str, path: &str, body: Option<&Value>) -> String {
+        let mut request = self.head(method, path);
         match body {
             None => request.push_str("\r\n"),
             Some(body) => {

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use crate::aws::AccountView;
 use crate::fly::{AppView, MachineView};
 use crate::front;
 use crate::neon::ProjectView;
@@ -57,6 +58,11 @@ impl Cloud {
     /// Supabase.
     pub fn supabase(habits: Habits) -> Self {
         Self::of(Provider::Supabase, habits)
+    }
+
+    /// AWS: S3 and CloudFront. The key is `<access key id>:<secret access key>`.
+    pub fn aws(habits: Habits) -> Self {
+        Self::of(Provider::Aws, habits)
     }
 
     /// On this port instead of a free one.
@@ -185,6 +191,21 @@ impl Running {
         }
     }
 
+    /// What there is at AWS.
+    pub fn account(&self) -> AccountView {
+        match &lock(&self.shared).world {
+            World::Aws(aws) => aws.view(),
+            _ => AccountView::default(),
+        }
+    }
+
+    /// Puts an object into a bucket of AWS, as somebody who uses it would.
+    pub fn put_object(&self, bucket: &str, key: &str) {
+        if let World::Aws(aws) = &mut lock(&self.shared).world {
+            aws.put_object(bucket, key);
+        }
+    }
+
     /// Railway's projects that exist.
     pub fn railway_projects(&self) -> Vec<RailwayView> {
         let state = lock(&self.shared);
@@ -210,7 +231,7 @@ impl Running {
             World::Railway(railway) => railway.secrets().to_vec(),
             World::Supabase(supabase) => supabase.secrets().to_vec(),
             World::Porkbun(_) => vec![crate::porkbun::SECRET_KEY.to_owned()],
-            World::Fly(_) | World::Cloudflare(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

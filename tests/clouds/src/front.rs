@@ -114,6 +114,7 @@ async fn read(request: Request<Incoming>) -> Result<Call, Hangup> {
         host,
         headers: headers(&head.headers),
         body: parse(&body),
+        raw: body.to_vec(),
         method: head.method,
         received: Instant::now(),
     })
@@ -163,11 +164,12 @@ fn json(answer: &Answer, deform: Option<Deform>) -> Result<Response<Body>, Hangu
     for (name, value) in &answer.headers {
         response = response.header(*name, value);
     }
-    let Some(body) = &answer.body else {
+    let Some(text) = answer.text_of_body() else {
         return Ok(response.body(whole(Bytes::new()))?);
     };
-    let text = body.to_string();
-    let response = response.header(CONTENT_TYPE, "application/json");
+    if !answer.names_its_kind() {
+        response = response.header(CONTENT_TYPE, "application/json");
+    }
     Ok(match deform {
         None => response.body(whole(text.into()))?,
         Some(Deform::Half) => response.body(whole(text.as_bytes()[..text.len() / 2].to_vec().into()))?,

@@ -34,8 +34,10 @@ pub struct Habits {
     pub most_projects: usize,
     /// Neon: how many operations, from the first on, end in `error`.
     pub failing_operations: u32,
-    /// Fly: app names that somebody else has.
+    /// Fly: app names, and AWS: buckets, that somebody else has.
     pub taken_names: Vec<String>,
+    /// AWS: how far its clock is ahead of this machine's.
+    pub clock_ahead: Duration,
     /// Fly, Railway: images whose checks never pass.
     pub broken_images: Vec<String>,
     /// Fly: regions that have no room for another machine.
@@ -58,6 +60,7 @@ impl Default for Habits {
             page: 400,
             most_projects: usize::MAX,
             failing_operations: 0,
+            clock_ahead: Duration::ZERO,
             taken_names: Vec::new(),
             broken_images: Vec::new(),
             full_regions: Vec::new(),

@@ -16,6 +16,7 @@
 //! Layers, in the order a request meets them: `front` (HTTP), `state` (recording and habits), one module per
 //! provider (pure state machines from a call to an answer), [`spec`] (judges the record afterwards).
 
+mod aws;
 mod call;
 mod client;
 mod clock;
@@ -34,6 +35,7 @@ pub mod spec;
 mod state;
 mod supabase;
 
+pub use aws::{AccountView, BucketView, DistributionView};
 pub use client::{Client, Response};
 pub use cloud::{Cloud, Running};
 pub use fault::{Fault, Trouble};

@@ -28,6 +28,7 @@ enum Which {
     Porkbun,
     Neon,
     Fly,
+    Aws,
     Railway,
     Supabase,
     All,
@@ -90,6 +91,7 @@ fn main() -> io::Result<()> {
         Which::Porkbun => &[Provider::Porkbun],
         Which::Neon => &[Provider::Neon],
         Which::Fly => &[Provider::Fly],
+        Which::Aws => &[Provider::Aws],
         Which::Railway => &[Provider::Railway],
         Which::Supabase => &[Provider::Supabase],
         Which::All => &[
@@ -99,6 +101,7 @@ fn main() -> io::Result<()> {
             Provider::Supabase,
             Provider::Cloudflare,
             Provider::Porkbun,
+            Provider::Aws,
         ],
     };
     let mut clouds = Vec::new();

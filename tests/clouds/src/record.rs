@@ -22,6 +22,8 @@ pub enum Provider {
     Railway,
     /// Supabase, Postgres with APIs around it.
     Supabase,
+    /// AWS: S3 and CloudFront.
+    Aws,
 }
 
 impl Provider {
@@ -34,6 +36,7 @@ impl Provider {
             Self::Fly => "fly",
             Self::Railway => "railway",
             Self::Supabase => "supabase",
+            Self::Aws => "aws",
         }
     }
 }

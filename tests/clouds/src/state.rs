@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::aws::Aws;
 use crate::call::{Answer, Call, Reply};
 use crate::clock::Clock;
 use crate::cloudflare::Cloudflare;
@@ -41,6 +42,7 @@ impl State {
             Provider::Fly => World::Fly(Fly::new(&habits)),
             Provider::Railway => World::Railway(Railway::new(&habits)),
             Provider::Supabase => World::Supabase(Supabase::new(&habits)),
+            Provider::Aws => World::Aws(Aws::new(&habits)),
         };
         let storm = Dice::new(habits.seed ^ 0x0057_04a4);
         Self { world, clock, habits, storm, answered: 0, requests: Vec::new(), forgotten: 0 }
@@ -69,7 +71,7 @@ impl State {
             path: call.path.clone(),
             query: call.query.clone(),
             host: call.host.clone(),
-            authorized: self.world.is_authorized(call, self.habits.key.as_deref()),
+            authorized: self.world.accepts(call, self.habits.key.as_deref()).is_ok(),
             headers: call.headers.iter().filter(|(name, _)| name != "authorization").cloned().collect(),
             body: call.body.clone(),
             status: None,
@@ -118,8 +120,10 @@ impl State {
     /// The provider's reply. A call that has to wait lets time pass.
     pub(crate) fn reply(&mut self, call: &Call) -> Reply {
         let surface = self.world.surface(call);
-        if surface == Surface::Api && !self.world.is_authorized(call, self.habits.key.as_deref()) {
-            return Reply::Now(self.world.error(401, "This key is not valid."));
+        if surface == Surface::Api
+            && let Err(refusal) = self.world.accepts(call, self.habits.key.as_deref())
+        {
+            return Reply::Now(refusal);
         }
         let reply = self.world.answer(call, &self.clock);
         if matches!(reply, Reply::Later) {
@@ -154,17 +158,10 @@ pub(crate) enum World {
     Fly(Fly),
     Railway(Railway),
     Supabase(Supabase),
+    Aws(Aws),
 }
 
 impl World {
-    /// Whether a call carries its key, or its keys.
-    fn is_authorized(&self, call: &Call, key: Option<&str>) -> bool {
-        match self {
-            Self::Porkbun(_) => crate::porkbun::carries_keys(call, key),
-            _ => call.carries(key),
-        }
-    }
-
     fn answer(&mut self, call: &Call, clock: &Clock) -> Reply {
         match self {
             Self::Cloudflare(cloudflare) => cloudflare.answer(call, clock).into(),
@@ -173,6 +170,18 @@ impl World {
             Self::Fly(fly) => fly.answer(call, clock),
             Self::Railway(railway) => railway.answer(call, clock).into(),
             Self::Supabase(supabase) => supabase.answer(call, clock).into(),
+            Self::Aws(aws) => aws.answer(call, clock).into(),
+        }
+    }
+
+    /// Whether the call carries the key that is accepted, or any if none is given.
+    fn accepts(&self, call: &Call, key: Option<&str>) -> Result<(), Answer> {
+        match self {
+            Self::Aws(aws) => aws.accepts(call, key),
+            Self::Porkbun(_) if crate::porkbun::carries_keys(call, key) => Ok(()),
+            Self::Porkbun(_) => Err(self.error(401, "This key is not valid.")),
+            _ if call.carries(key) => Ok(()),
+            _ => Err(self.error(401, "This key is not valid.")),
         }
     }
 
@@ -184,15 +193,14 @@ impl World {
             Self::Fly(_) => crate::fly::error(status, message),
             Self::Railway(_) => crate::railway::error(status, message),
             Self::Supabase(_) => crate::supabase::error(status, message),
+            Self::Aws(_) => crate::aws::trouble(status, message),
         }
     }
 
     fn surface(&self, call: &Call) -> Surface {
         match self {
             Self::Fly(_) => crate::fly::surface(call),
-            Self::Cloudflare(_) | Self::Porkbun(_) | Self::Neon(_) | Self::Railway(_) | Self::Supabase(_) => {
-                Surface::Api
-            }
+            _ => Surface::Api,
         }
     }
 }

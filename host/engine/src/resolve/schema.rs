@@ -199,12 +199,31 @@ fn fault_of(error: &ValidationError<'_>, schema: &Compiled) -> Vec<OptionFault> 
             };
             vec![fault(format!("must be {}", types.join(" or ")))]
         }
+        ValidationErrorKind::AnyOf { context } if let Some(options) = lacking(context) => {
+            let names: Vec<String> = options.iter().map(|name| format!("`{name}`")).collect();
+            vec![OptionFault {
+                help: options.first().map(|name| format!("add `{name}: …`")),
+                ..fault(format!("lacks one of the options {}", names.join(", ")))
+            }]
+        }
         _ => {
             let sentence = error.masked_with(VALUE).to_string();
             let predicate = sentence.strip_prefix(VALUE).map(str::trim_start);
             vec![fault(predicate.map_or_else(|| format!("is not valid: {sentence}"), str::to_owned))]
         }
     }
+}
+
+/// The options of which one is missing, if that is all that every alternative complains of.
+fn lacking(alternatives: &[Vec<ValidationError<'_>>]) -> Option<Vec<String>> {
+    let missing = alternatives.iter().map(|errors| match errors.as_slice() {
+        [error] => match error.kind() {
+            ValidationErrorKind::Required { property } => property.as_str().map(str::to_owned),
+            _ => None,
+        },
+        _ => None,
+    });
+    missing.collect()
 }
 
 /// What stands for the value in a sentence that must not repeat it.
@@ -287,6 +306,16 @@ mod tests {
         let [fault] = check(silent, &options, &[]).try_into().unwrap();
         assert!(!fault.fatal);
         assert_eq!(check(open, &options, &[]), []);
+    }
+
+    #[test]
+    fn an_option_with_two_names_is_asked_for_by_both() {
+        let schema = json!({"properties": {"resource": {}, "type": {}}, "additionalProperties": false,
+            "anyOf": [{"required": ["resource"]}, {"required": ["type"]}]});
+        let [fault] = check(schema.clone(), &json!({}), &[]).try_into().unwrap();
+        assert_eq!(fault.message, "lacks one of the options `resource`, `type`");
+        assert_eq!(fault.help.as_deref(), Some("add `resource: …`"));
+        assert_eq!(check(schema, &json!({"type": "s3"}), &[]), []);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Judges what stand-ins recorded by the providers' official descriptions, OpenAPI or GraphQL.
+//! Judges what stand-ins recorded by the providers' official descriptions, OpenAPI, GraphQL or botocore's
+//! models of AWS.
 //!
 //! So stand-in and plugin cannot drift from the real API together. The descriptions are not part of this
 //! repository: where they are absent, a check says so instead of passing in silence.
@@ -7,6 +8,7 @@
 //! its status. Beyond plain validation, a member that the description does not name is a violation, because
 //! the descriptions hardly ever forbid one.
 
+mod botocore;
 mod document;
 mod graphql;
 mod schema;
@@ -15,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::{Provider, Recorded, Running, Surface};
+use botocore::Model;
 pub use document::{Document, DocumentError};
 pub use graphql::GraphqlSchema;
 
@@ -66,6 +69,9 @@ pub fn folder() -> PathBuf {
 /// # Errors
 /// If there is a description, but it cannot be used.
 pub fn check(provider: Provider, requests: &[Recorded]) -> Result<Checked, DocumentError> {
+    if provider == Provider::Aws {
+        return check_aws(requests);
+    }
     let speaks_graphql = provider == Provider::Railway;
     let path = folder().join(if speaks_graphql {
         format!("{provider}.graphql")
@@ -84,6 +90,19 @@ pub fn check(provider: Provider, requests: &[Recorded]) -> Result<Checked, Docum
         api.iter().flat_map(|recorded| document.check(recorded)).collect()
     };
     Ok(Checked::Ran { exchanges: api.len(), violations })
+}
+
+/// Judges requests to AWS, each by the model of its service.
+fn check_aws(requests: &[Recorded]) -> Result<Checked, DocumentError> {
+    let path = |service: &str| folder().join(format!("aws-{service}.botocore.json"));
+    if let Some(missing) = ["s3", "cloudfront"].map(path).into_iter().find(|path| !path.is_file()) {
+        return Ok(Checked::DidNotRun { missing });
+    }
+    let (s3, cloudfront) = (Model::read(&path("s3"))?, Model::read(&path("cloudfront"))?);
+    let judge = |recorded: &Recorded| {
+        if recorded.host.starts_with("cloudfront.") { cloudfront.check(recorded) } else { s3.check(recorded) }
+    };
+    Ok(Checked::Ran { exchanges: requests.len(), violations: requests.iter().flat_map(judge).collect() })
 }
 
 /// Panics if anything that a stand-in recorded disagrees with the description. For tests.

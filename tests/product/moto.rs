@@ -1,0 +1,179 @@
+//! Buckets and distributions at moto, which others wrote, and read back with boto3, AWS's own client.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::{Output, TestEnvironment};
+
+/// What is installed, by name, with pip.
+const PACKAGES: [&str; 2] = ["moto[server]==5.2.5", "boto3"];
+
+/// What reads back: prints what there is as JSON.
+const READER: &str = r#"
+import boto3, json, sys
+url, bucket = sys.argv[1:]
+make = lambda name: boto3.client(name, endpoint_url=url, region_name="eu-west-1",
+    aws_access_key_id="AKIDREADER", aws_secret_access_key="reader")
+s3, cloudfront = make("s3"), make("cloudfront")
+items = cloudfront.list_distributions()["DistributionList"].get("Items", [])
+configs = [cloudfront.get_distribution_config(Id=item["Id"])["DistributionConfig"] for item in items]
+print(json.dumps({
+    "buckets": [one["Name"] for one in s3.list_buckets()["Buckets"]],
+    "location": s3.get_bucket_location(Bucket=bucket)["LocationConstraint"],
+    "tags": s3.get_bucket_tagging(Bucket=bucket)["TagSet"],
+    "block": s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"],
+    "versioning": s3.get_bucket_versioning(Bucket=bucket).get("Status"),
+    "encryption": s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0],
+    "policy": json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]),
+    "ids": [item["Id"] for item in items],
+    "arns": [item["ARN"] for item in items],
+    "configs": configs,
+    "controls": [one["Name"] for one in cloudfront.list_origin_access_controls()["OriginAccessControlList"].get("Items", [])],
+}))
+"#;
+
+/// The documents' way to say it: a bucket and its distribution as one service.
+const SYSTEM: &str = "name: my-app
+services:
+  site:
+    type: cdn
+    provision:
+      provider: aws
+      resource: s3-cloudfront
+      bucket: my-app-site
+      region: eu-west-1
+      versioning: true
+      encryption: AES256
+      error_page: /404.html
+      tags:
+        team: web
+";
+
+/// A folder with Python, moto and boto3 in it; none if they cannot be had.
+fn python() -> Option<&'static Path> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOLDER.get_or_init(install).as_deref()
+}
+
+fn install() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto-venv");
+    let works = |program: &str| folder.join("bin").join(program).is_file();
+    if works("moto_server") {
+        return Some(folder);
+    }
+    let run = |program: &Path, arguments: &[&str]| {
+        let status = Command::new(program).args(arguments).stdout(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()]);
+    let arguments = [&["install", "--quiet", "--disable-pip-version-check"], &PACKAGES[..]].concat();
+    if made && run(&folder.join("bin/pip"), &arguments) && works("moto_server") {
+        return Some(folder);
+    }
+    let line = "NOT RUN: moto and boto3 are missing (Debian package `python3-venv`, then pip packages \
+                `moto[server]` and `boto3`)\n";
+    std::io::stderr().write_all(line.as_bytes()).expect("stderr");
+    None
+}
+
+/// moto at work. It stops when this is dropped.
+struct Moto {
+    child: Child,
+    port: u16,
+    folder: &'static Path,
+}
+
+impl Moto {
+    /// None if moto cannot be had.
+    fn start() -> Option<Self> {
+        let folder = python()?;
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let child = Command::new(folder.join("bin/moto_server"))
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("moto starts");
+        let moto = Self { child, port, folder };
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "moto does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(moto)
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What AWS's own client sees.
+    fn read_back(&self, bucket: &str) -> serde_json::Value {
+        let output = Command::new(self.folder.join("bin/python"))
+            .args(["-c", READER, &self.url(), bucket])
+            .output()
+            .expect("Python runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn succeed(environment: &TestEnvironment) -> Output {
+    environment.succeed(&["provision"])
+}
+
+#[test]
+fn a_site_at_moto_read_back_with_boto3() {
+    let Some(moto) = Moto::start() else { return };
+    let mut environment = TestEnvironment::warm();
+    environment.write("starsystem.yaml", SYSTEM);
+    environment.set("STARSYSTEM_ENDPOINT_AWS", &moto.url());
+    environment.succeed(&["vault", "set-key", "aws", "access_key_id", "AKIAIOSFODNN7EXAMPLE"]);
+    environment.succeed(&[
+        "vault",
+        "set",
+        "AWS_SECRET_ACCESS_KEY",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    ]);
+    succeed(&environment);
+    let seen = moto.read_back("my-app-site");
+    assert_eq!(seen["buckets"], serde_json::json!(["my-app-site"]));
+    assert_eq!(
+        (seen["location"].as_str(), seen["versioning"].as_str()),
+        (Some("eu-west-1"), Some("Enabled"))
+    );
+    assert_eq!(seen["encryption"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
+    let block = seen["block"].as_object().expect("a block");
+    assert!(block.len() == 4 && block.values().all(|value| value == true), "{block:?}");
+    let tags = seen["tags"].to_string();
+    assert!(tags.contains("my-app/local/site") && tags.contains("web"), "{tags}");
+    let statement = &seen["policy"]["Statement"][0];
+    assert_eq!(statement["Condition"]["StringEquals"]["AWS:SourceArn"], seen["arns"][0]);
+    let config = &seen["configs"][0];
+    let origin = &config["Origins"]["Items"][0];
+    assert_eq!(origin["DomainName"], "my-app-site.s3.eu-west-1.amazonaws.com");
+    assert_eq!(seen["controls"].as_array().map(Vec::len), Some(1));
+    assert!(origin["OriginAccessControlId"].as_str().is_some_and(|id| !id.is_empty()), "{origin}");
+    assert_eq!(config["DefaultRootObject"], "index.html");
+    assert_eq!(config["Enabled"], true);
+
+    let again = succeed(&environment);
+    assert!(again.raw.contains("unchanged"), "{}", again.raw);
+    environment.write("starsystem.yaml", &SYSTEM.replace("versioning: true", "versioning: false"));
+    let changed = succeed(&environment);
+    assert!(changed.raw.contains("Bucket versioning set"), "{}", changed.raw);
+    let seen = moto.read_back("my-app-site");
+    assert_eq!(seen["versioning"], "Suspended");
+    assert_eq!(seen["ids"].as_array().map(Vec::len), Some(1));
+}
