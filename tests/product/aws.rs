@@ -312,7 +312,7 @@ fn a_taken_name_and_a_wrong_option_are_explained() {
     let habits = Habits { taken_names: vec!["my-app-local-site".to_owned()], ..immediate() };
     let taken = Site::new(habits).provision();
     assert_eq!(taken.code, 1, "{}", taken.raw);
-    assert!(taken.raw.contains("belongs to the key's account"), "{}", taken.raw);
+    assert!(taken.raw.contains("names are unique across all of AWS"), "{}", taken.raw);
     let site = Site::new(immediate());
     site.change("      resource: s3-cloudfront\n", "");
     let silent = site.environment.run(&["validate"]);

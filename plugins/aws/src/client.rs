@@ -201,8 +201,9 @@ impl Call<'_, '_, '_> {
     ) -> Option<u64> {
         let safe = self.method.is_safe();
         let again = match (result, refusal) {
-            (Ok(_), Some(refusal)) if refusal.is_throttled() => true,
-            (Ok(response), _) => response.status == 500 || (!safe && matches!(response.status, 502..=504)),
+            (Ok(Response { status: 429, .. }), _) => false,
+            (Ok(Response { status: 502..=504, .. }), _) => !safe,
+            (Ok(response), refusal) => response.status == 500 || refusal.is_some_and(Refusal::is_throttled),
             (Err(TransportError::Lost(_)), _) => !safe,
             (Err(_), _) => false,
         };

@@ -118,6 +118,7 @@ impl Refusal {
             )
             | (_, 301 | 307) => (option("region"), None),
             (code, _) if code.starts_with("TooMany") => (FailureKind::Quota, Some(QUOTA)),
+            (_, 403) if call.place.service == "s3" => (FailureKind::Authentication, Some(NOT_YOURS)),
             (_, 401 | 403) => (FailureKind::Authentication, Some(PERMISSION)),
             (_, 404 | 410) => (FailureKind::NotFound, None),
             (_, 409 | 412 | 423) => (FailureKind::Conflict, None),
@@ -167,5 +168,7 @@ const ALIAS_TAKEN: &str = "another distribution has one of the `aliases`: remove
 const CERTIFICATE: &str =
     "the certificate must be issued, in us-east-1, of this account, and name every one of the `aliases`";
 const QUOTA: &str = "delete what is not used, or ask AWS to raise the quota (Service Quotas in the console)";
+const NOT_YOURS: &str = "the bucket may be another account's (names are unique across all of AWS: choose another \
+                         `bucket`), or the key's policies do not allow this";
 const PERMISSION: &str =
     "check that the key's policies allow this, and that the resource belongs to the key's account";
