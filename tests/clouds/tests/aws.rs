@@ -76,7 +76,7 @@ fn a_distribution_goes_only_disabled_deployed_and_by_its_newest_version() {
     assert_eq!(code(&at(&versioned, "DELETE", &path, "")), (412, "PreconditionFailed"));
     let newest = with_version(&client, &version(&updated));
     assert_eq!(code(&at(&newest, "DELETE", &path, "")), (409, "DistributionNotDisabled"), "not deployed yet");
-    while at(&client, "GET", &path, "").text.contains("InProgress") {}
+    while at(&client, "GET", &path, "").text.contains("<Status>InProgress") {}
     assert_eq!(at(&newest, "DELETE", &path, "").status, 204);
     assert_eq!(code(&at(&client, "GET", &path, "")), (404, "NoSuchDistribution"));
     assert_eq!(code(&at(&client, "POST", "/distribution", CONFIG)), (409, "DistributionAlreadyExists"));
