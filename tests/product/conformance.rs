@@ -77,3 +77,10 @@ fn railway_conforms() {
     conforms("railway", Some(&cloud));
     assert!(cloud.railway_projects().is_empty(), "the kit cleans up after itself");
 }
+
+#[test]
+fn aws_conforms() {
+    let cloud = Cloud::aws(quick()).start().expect("a stand-in");
+    conforms("aws", Some(&cloud));
+    assert!(cloud.account().buckets.is_empty(), "the kit cleans up after itself");
+}
