@@ -70,7 +70,7 @@ fn install() -> Option<PathBuf> {
         status.is_ok_and(|status| status.success())
     };
     let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()]);
-    let arguments = [&["install", "--quiet", "--disable-pip-version-check"], &PACKAGES[..]].concat();
+    let arguments = [&["install", "--quiet", "--disable-pip-version-check"][..], &PACKAGES[..]].concat();
     if made && run(&folder.join("bin/pip"), &arguments) && works("moto_server") {
         return Some(folder);
     }

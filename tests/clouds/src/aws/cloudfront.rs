@@ -150,9 +150,7 @@ impl Aws {
             summary
                 .children
                 .extend(members.filter(|child| !repeated.contains(&child.name.as_str())).cloned());
-            for absent in ["CacheBehaviors"] {
-                summary = summary.with(Node::new(absent).with(Node::text("Quantity", "0")));
-            }
+            let summary = summary.with(Node::new("CacheBehaviors").with(Node::text("Quantity", "0")));
             let none = Node::new("GeoRestriction")
                 .with(Node::text("RestrictionType", "none"))
                 .with(Node::text("Quantity", "0"));

@@ -59,7 +59,9 @@ impl Node {
                 }
                 Event::End(_) => open.pop(),
                 Event::Text(text) => {
-                    open.last_mut().map(|node| node.text.push_str(&text.decode().unwrap_or_default()));
+                    if let Some(node) = open.last_mut() {
+                        node.text.push_str(&text.decode().unwrap_or_default());
+                    }
                     None
                 }
                 Event::GeneralRef(reference) => {
