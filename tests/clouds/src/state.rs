@@ -176,13 +176,12 @@ impl World {
 
     /// Whether the call carries the key that is accepted, or any if none is given.
     fn accepts(&self, call: &Call, key: Option<&str>) -> Result<(), Answer> {
-        match self {
-            Self::Aws(aws) => aws.accepts(call, key),
-            Self::Porkbun(_) if crate::porkbun::carries_keys(call, key) => Ok(()),
-            Self::Porkbun(_) => Err(self.error(401, "This key is not valid.")),
-            _ if call.carries(key) => Ok(()),
-            _ => Err(self.error(401, "This key is not valid.")),
-        }
+        let carries_it = match self {
+            Self::Aws(aws) => return aws.accepts(call, key),
+            Self::Porkbun(_) => crate::porkbun::carries_keys(call, key),
+            _ => call.carries(key),
+        };
+        if carries_it { Ok(()) } else { Err(self.error(401, "This key is not valid.")) }
     }
 
     fn error(&self, status: u16, message: &str) -> Answer {
