@@ -50,9 +50,8 @@ impl Author {
 
     /// Plays the project's scenario by the rules of the kit whose ids begin so; by all of them if none is named.
     fn test(&self, rules: &[&str], least: u64) {
-        let rules = rules.iter().flat_map(|rule| ["--rule", rule]);
-        let arguments: Vec<&str> =
-            ["plugin", "test", &self.name, "--json"].into_iter().chain(rules).collect();
+        let mut arguments = vec!["plugin", "test", self.name.as_str(), "--json"];
+        arguments.extend(rules.iter().flat_map(|rule| ["--rule", *rule]));
         let output = self.environment.run(&arguments);
         assert_eq!(output.code, 0, "{}", output.raw);
         let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
