@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Cloudflare, Item, error, error_of, object, ok, render, required};
+use super::{Cloudflare, Item, error, error_of, object, ok, render, required, without_total_pages};
 use crate::call::{Answer, Call, Outcome};
 use crate::clock::Clock;
 
@@ -167,12 +167,7 @@ impl Cloudflare {
             (&Method::GET, []) => {
                 let seen = self.namespaces.iter().filter(|namespace| clock.shows(namespace.created));
                 let all = seen.map(|namespace| namespace.value.clone()).collect();
-                let mut answer = self.page_of(call, all)?;
-                if let Some(info) = answer.body.as_mut().and_then(|body| body["result_info"].as_object_mut())
-                {
-                    info.remove("total_pages");
-                }
-                return Ok(answer);
+                return Ok(without_total_pages(self.page_of(call, all)?));
             }
             (&Method::POST, []) => {
                 let title = required(call, "title")?;
@@ -215,12 +210,7 @@ impl Cloudflare {
                     database.value["name"].as_str().is_some_and(|name| name.contains(part))
                 });
                 let all = found.map(|database| render::database(&database.value, false)).collect();
-                let mut answer = self.page_of(call, all)?;
-                if let Some(info) = answer.body.as_mut().and_then(|body| body["result_info"].as_object_mut())
-                {
-                    info.remove("total_pages");
-                }
-                return Ok(answer);
+                return Ok(without_total_pages(self.page_of(call, all)?));
             }
             (&Method::POST, []) => {
                 let name = required(call, "name")?;

@@ -140,7 +140,9 @@ impl Cloudflare {
             return Err(error(404, "No route for that URI"));
         };
         match (&call.method, rest) {
-            (&Method::GET, ["accounts"]) => self.page_of(call, vec![render::account()]),
+            (&Method::GET, ["accounts"]) => {
+                Ok(without_total_pages(self.page_of(call, vec![render::account()])?))
+            }
             (&Method::GET, ["zones"]) => {
                 let asked = call.query("name").is_none_or(|name| name == ZONE_NAME);
                 self.page_of(call, if asked { vec![render::zone()] } else { Vec::new() })
@@ -176,6 +178,14 @@ impl Cloudflare {
         }
         Ok(answer)
     }
+}
+
+/// Some lists do not say how many pages they have.
+fn without_total_pages(mut answer: Answer) -> Answer {
+    if let Some(info) = answer.body.as_mut().and_then(|body| body["result_info"].as_object_mut()) {
+        info.remove("total_pages");
+    }
+    answer
 }
 
 /// The body with its members, if it is an object.

@@ -50,9 +50,7 @@ pub(super) fn record(wanted: &Value, kind: &str, name: &str, id: Option<&str>, d
     if record["proxied"] == true {
         record["ttl"] = 1.into();
     }
-    for (member, default) in
-        [("settings", json!({})), ("meta", json!({})), ("tags", json!([])), ("comment", Value::Null)]
-    {
+    for (member, default) in [("settings", json!({})), ("meta", json!({})), ("tags", json!([]))] {
         if record[member].is_null() {
             record[member] = default;
         }
@@ -60,6 +58,15 @@ pub(super) fn record(wanted: &Value, kind: &str, name: &str, id: Option<&str>, d
     record["created_on"] = now().into();
     record["modified_on"] = now().into();
     record
+}
+
+/// A record as it is shown: what has parts is shown by its parts.
+pub(super) fn shown_record(record: &Value) -> Value {
+    let mut shown = record.clone();
+    if shown["data"].is_object() {
+        shown.as_object_mut().map(|members| members.remove("content"));
+    }
+    shown
 }
 
 fn plain(value: &Value) -> String {

@@ -12,13 +12,13 @@ impl Cloudflare {
         match (&call.method, rest) {
             (&Method::GET, []) => {
                 let seen = self.records.iter().filter(|record| clock.shows(record.created));
-                let all = seen.map(|record| record.value.clone()).collect();
+                let all = seen.map(|record| render::shown_record(&record.value)).collect();
                 self.page_of(call, all)
             }
             (&Method::POST, []) => {
                 let record = self.checked_record(&object(call)?, None)?;
                 self.records.push(Item::new(record.clone(), clock));
-                ok(record)
+                ok(render::shown_record(&record))
             }
             (&Method::PATCH, [id]) => {
                 let at = self.records.iter().position(|record| record.is("id", id));
@@ -29,7 +29,7 @@ impl Cloudflare {
                 }
                 let record = self.checked_record(&wanted, Some(id))?;
                 self.records[at].value = record.clone();
-                ok(record)
+                ok(render::shown_record(&record))
             }
             (&Method::DELETE, [id]) => {
                 let before = self.records.len();

@@ -182,7 +182,7 @@ impl Porkbun {
     fn check(&mut self, name: &str) -> Outcome {
         if self.last_check.is_some_and(|last| last.elapsed() < CHECK_PAUSE) {
             let mut refusal =
-                error_of(400, "RATE_LIMIT_EXCEEDED", "1 out of 1 checks within 10 seconds used.");
+                error_of(429, "RATE_LIMIT_EXCEEDED", "1 out of 1 checks within 10 seconds used.");
             if let Some(body) = &mut refusal.body {
                 body["ttlRemaining"] = 1.into();
             }
