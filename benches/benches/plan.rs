@@ -47,6 +47,8 @@ fn config(system: &Arc<System>, home: &Path) -> EngineConfig {
         home: home.to_owned(),
         user_home: None,
         approved: false,
+        scope: Default::default(),
+        actor: "me@here".into(),
         command: "ss provision".into(),
         version: "0.1.0".into(),
         lock_digest: None,

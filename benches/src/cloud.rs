@@ -134,6 +134,18 @@ impl Store for EmptyStore {
         read_only()
     }
 
+    fn snapshot(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    fn restore(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn changed_since(&self, _: &str) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn inputs_key(&self, _: bool) -> Result<Option<Secret>, StoreError> {
         Ok(None)
     }

@@ -252,3 +252,138 @@ fn storing_a_key_is_all_or_nothing() {
         Some(Case { point, census: rehearsal.census(), runs: 1 })
     });
 }
+
+/// Runs a command with a fault at a durable step.
+fn with_fault(rehearsal: &Rehearsal, arguments: &[&str], fault: &str) -> Output {
+    let mut command = rehearsal.environment.command(arguments);
+    rehearsal.environment.finish(&command.env("SS_FAULT", fault).output().expect("ss runs"))
+}
+
+const DESTROY: [&str; 3] = ["destroy", "--env=prod", "--yes"];
+
+/// Runs a command until it succeeds; returns how many runs it took.
+fn insist(rehearsal: &Rehearsal, arguments: &[&str], outputs: &mut Vec<Output>) -> usize {
+    for run in 1..=MOST_RUNS {
+        outputs.push(rehearsal.environment.run(arguments));
+        if outputs.last().is_some_and(|output| output.code == 0) {
+            return run;
+        }
+    }
+    panic!("it does not recover:\n{}", outputs.iter().map(|output| output.raw.as_str()).collect::<String>());
+}
+
+/// Insists that nothing is there and nothing is known any more, and that every receipt is.
+fn assert_gone(rehearsal: &Rehearsal, outputs: &[Output]) {
+    assert_eq!(rehearsal.census(), (0, 0, 0), "projects, apps, machines");
+    assert_eq!(rehearsal.overlay(), Rehearsal::delivered_overlay());
+    let stored = rehearsal.environment.run(&["vault", "get", "app-db.DATABASE_URL", "--env=prod"]);
+    assert_eq!(stored.code, 1, "a credential is left");
+    rehearsal.environment.succeed(&["inspect", "--verify", "--env=prod"]);
+    assert_eq!(temporary_files(&rehearsal.environment), [""; 0]);
+    rehearsal.assert_no_secret(&outputs.iter().collect::<Vec<_>>());
+}
+
+fn provisioned() -> Rehearsal {
+    let rehearsal = Rehearsal::with_variables(immediate());
+    assert_eq!(rehearsal.provision(&[]).code, 0);
+    rehearsal
+}
+
+#[test]
+fn a_destroy_killed_at_any_step_is_finished_by_the_next() {
+    let cases = at_every_step("killed in a destroy", |point| {
+        let rehearsal = provisioned();
+        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("abort@{point}"))];
+        if !met_its_fault(&outputs[0]) {
+            return None;
+        }
+        let census = rehearsal.census();
+        let runs = insist(&rehearsal, &DESTROY, &mut outputs);
+        assert_gone(&rehearsal, &outputs);
+        Some(Case { point, census, runs })
+    });
+    let mut seen: Vec<Census> = cases.iter().map(|case| case.census).collect();
+    seen.dedup();
+    assert_eq!((seen[0], seen[seen.len() - 1]), ((1, 1, 1), (0, 0, 0)));
+    let halfway = cases.iter().find(|case| case.census == (1, 0, 0)).expect("it was seen").point;
+    at_every_step("killed halfway in a destroy, and again", |again| {
+        let rehearsal = provisioned();
+        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("abort@{halfway}"))];
+        outputs.push(with_fault(&rehearsal, &DESTROY, &format!("abort@{again}")));
+        if !met_its_fault(&outputs[1]) {
+            return None;
+        }
+        let census = rehearsal.census();
+        let runs = insist(&rehearsal, &DESTROY, &mut outputs);
+        assert_gone(&rehearsal, &outputs);
+        Some(Case { point: again, census, runs })
+    });
+}
+
+#[test]
+fn a_destroy_killed_at_any_step_can_be_changed_ones_mind_about() {
+    at_every_step("killed in a destroy, then deployed", |point| {
+        let rehearsal = provisioned();
+        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("abort@{point}"))];
+        if !met_its_fault(&outputs[0]) {
+            return None;
+        }
+        let census = rehearsal.census();
+        let runs = insist(&rehearsal, &["deploy", "--env=prod"], &mut outputs);
+        rehearsal.assert_whole();
+        rehearsal.environment.succeed(&["inspect", "--verify", "--env=prod"]);
+        rehearsal.assert_no_secret(&outputs.iter().collect::<Vec<_>>());
+        Some(Case { point, census, runs })
+    });
+}
+
+#[test]
+fn a_destroy_on_a_full_disk_forgets_nothing() {
+    let steps = AtomicU64::new(MANY);
+    at_every_step("disk full in a destroy", |point| {
+        if point > steps.load(Ordering::SeqCst) {
+            return None;
+        }
+        let rehearsal = provisioned();
+        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("enospc@{point}+"))];
+        if outputs[0].code == 0
+            && !met_its_fault(&with_fault(&provisioned(), &DESTROY, &format!("abort@{point}")))
+        {
+            steps.fetch_min(point, Ordering::SeqCst);
+            return None;
+        }
+        let census = rehearsal.census();
+        let runs = insist(&rehearsal, &DESTROY, &mut outputs);
+        assert_gone(&rehearsal, &outputs);
+        Some(Case { point, census, runs })
+    });
+}
+
+#[test]
+fn a_rollback_killed_at_any_step_is_finished_by_the_next() {
+    at_every_step("killed in a rollback", |point| {
+        let rehearsal = provisioned();
+        let before = rehearsal.overlay();
+        let listed = rehearsal.environment.succeed(&["inspect", "--list", "--env=prod"]);
+        let first = listed.stdout[..8].to_owned();
+        let changed =
+            before.replace("image: ghcr.io/me/my-app-api:latest", "image: ghcr.io/me/my-app-api:v2");
+        rehearsal.environment.write(OVERLAY, &changed);
+        assert_eq!(rehearsal.provision(&[]).code, 0);
+        rehearsal.forget_requests();
+        let back = ["rollback", "--env=prod", "--to", &first];
+        let mut outputs = vec![with_fault(&rehearsal, &back, &format!("abort@{point}"))];
+        if !met_its_fault(&outputs[0]) {
+            return None;
+        }
+        let census = rehearsal.census();
+        let runs = insist(&rehearsal, &back, &mut outputs);
+        assert_eq!(rehearsal.overlay(), changed, "the states are those of the first run");
+        assert!(rehearsal.neon.requests().is_empty() && rehearsal.fly.requests().is_empty());
+        rehearsal.environment.succeed(&["inspect", "--verify", "--env=prod"]);
+        outputs.push(rehearsal.environment.succeed(&["deploy", "--env=prod"]));
+        rehearsal.assert_whole();
+        rehearsal.assert_no_secret(&outputs.iter().collect::<Vec<_>>());
+        Some(Case { point, census, runs })
+    });
+}

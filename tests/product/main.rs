@@ -18,6 +18,7 @@ mod environment;
 mod home;
 mod local;
 mod moto;
+mod operate;
 mod pins;
 mod processes;
 mod reference;

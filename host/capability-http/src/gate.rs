@@ -135,7 +135,7 @@ impl Gate {
             body,
             reach,
             safety: verdict.safety,
-            record: record(request, &verdict, &self.config.scrubber),
+            record: record(request, &verdict, &self.config.policy, &self.config.scrubber),
         })
     }
 

@@ -11,6 +11,7 @@ use ss_secret::Scrubber;
 
 use crate::error::SendError;
 use crate::judge::{Safety, Verdict};
+use crate::policy::Policy;
 
 /// How the error of an unsafe request's outcome begins when it provably did not leave.
 pub const NOT_SENT: &str = "not sent: ";
@@ -29,13 +30,19 @@ const REQUEST_IDS: [&str; 7] = [
 const MAX_REQUEST_ID: usize = 128;
 
 /// What is kept of a request.
-pub(crate) fn record(request: &Request<Bytes>, verdict: &Verdict<'_>, scrubber: &Scrubber) -> RequestRecord {
+pub(crate) fn record(
+    request: &Request<Bytes>,
+    verdict: &Verdict<'_>,
+    policy: &Policy,
+    scrubber: &Scrubber,
+) -> RequestRecord {
     let body = request.body();
     RequestRecord {
         method: request.method().to_string(),
         host: verdict.origin.authority(),
         path: scrubber.scrub(verdict.path.as_str()).into_owned(),
         body_digest: if body.is_empty() { String::new() } else { hex::encode(digest(&SHA256, body)) },
+        grant: policy.words(verdict.rule).to_owned(),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Rule {
     methods: u8,
     reads: Option<Reads>,
     sealed_body: Vec<Place>,
+    /// As a receipt names it.
+    words: String,
 }
 
 /// A compiled [`VaultRead`].
@@ -44,8 +46,13 @@ pub(crate) enum Granted {
     NoPath,
     /// Rules name origin and path, none the method.
     NoMethod,
-    /// Allowed; the strongest declaration of what counts as a read.
-    Yes(Option<Reads>),
+    /// Allowed.
+    Yes {
+        /// The strongest declaration of what counts as a read.
+        reads: Option<Reads>,
+        /// The first rule that allows it.
+        rule: usize,
+    },
 }
 
 impl Policy {
@@ -76,21 +83,26 @@ impl Policy {
     /// What the grant says of a request with this method, origin and path.
     pub(crate) fn granted(&self, method: &str, origin: &Origin<'_>, path: &Path<'_>) -> Granted {
         let mut nearest = Granted::NoOrigin;
-        let mut allowed = false;
+        let mut allowed = None;
         let mut reads = None;
-        for rule in self.rules.iter().filter(|rule| rule.origin.matches(origin)) {
+        for (at, rule) in self.rules.iter().enumerate().filter(|(_, rule)| rule.origin.matches(origin)) {
             if !rule.path.matches(path) {
                 if nearest == Granted::NoOrigin {
                     nearest = Granted::NoPath;
                 }
             } else if rule.has_method(method) {
-                allowed = true;
+                allowed = allowed.or(Some(at));
                 reads = reads.max(rule.reads);
             } else {
                 nearest = Granted::NoMethod;
             }
         }
-        if allowed { Granted::Yes(reads) } else { nearest }
+        allowed.map_or(nearest, |rule| Granted::Yes { reads, rule })
+    }
+
+    /// A rule in words: its methods, origin and path.
+    pub(crate) fn words(&self, rule: usize) -> &str {
+        self.rules.get(rule).map_or("", |rule| &rule.words)
     }
 
     /// Whether a secret may go to this origin in this header.
@@ -146,6 +158,7 @@ fn compile_rule(rule: &HttpRule) -> Result<Rule, String> {
         methods: rule.methods.iter().filter_map(|method| method_bit(method)).fold(0, |all, bit| all | bit),
         reads: rule.reads.as_deref().and_then(Reads::parse),
         sealed_body: places(&rule.sealed_body)?,
+        words: format!("{} {}{}", rule.methods.join(" "), rule.origin, rule.path),
     })
 }
 

@@ -11,6 +11,8 @@ pub enum ExitCode {
     Failed = 1,
     /// The command line cannot be understood.
     Usage = 2,
+    /// Something was changed behind our back.
+    Drift = 3,
     /// A person must approve first.
     ApprovalNeeded = 4,
 }
@@ -50,6 +52,22 @@ impl CommandError {
             causes: Vec::new(),
             hints: Vec::new(),
         }
+    }
+
+    /// Something was changed behind our back; the output has said what.
+    pub fn drift() -> Self {
+        Self { exit: ExitCode::Drift, ..Self::shown() }
+    }
+
+    /// The document that stands for it where the command has printed none.
+    pub fn to_json(&self) -> serde_json::Value {
+        let message = self.message.as_deref().unwrap_or("failed");
+        serde_json::json!({ "error": {
+            "message": message,
+            "causes": self.causes,
+            "hints": self.hints,
+            "exit": self.exit as u8,
+        } })
     }
 
     /// A failure with the chain of errors that led to it.

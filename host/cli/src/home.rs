@@ -37,6 +37,14 @@ pub fn user_home() -> Option<PathBuf> {
     non_empty("HOME").map(PathBuf::from)
 }
 
+/// Who runs this, and on which machine, for the receipt: `me@laptop`.
+pub fn actor() -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| non_empty(name));
+    let user = user.map_or_else(|| "unknown".to_owned(), |user| user.to_string_lossy().into_owned());
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{machine}")
+}
+
 fn non_empty(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

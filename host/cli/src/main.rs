@@ -22,12 +22,22 @@ use crate::args::{Cli, Command};
 use crate::ui::Ui;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
     let scrubber = Arc::new(Scrubber::new());
     let ui = Ui::new(cli.global.json, cli.global.verbose, Arc::clone(&scrubber));
     hide_secrets_in_panics(Arc::clone(&scrubber));
     let result = match cli.command {
         Command::Provision(arguments) => commands::provision::run(&ui, &scrubber, &arguments),
+        Command::Plan(arguments) => commands::plan::run(&ui, &scrubber, &arguments),
+        Command::Deploy(arguments) => commands::deploy::run(&ui, &scrubber, &arguments),
+        Command::Inspect(arguments) => commands::inspect::run(&ui, &arguments),
+        Command::Drift(arguments) => commands::drift::run(&ui, &scrubber, &arguments),
+        Command::Rollback(arguments) => commands::rollback::run(&ui, &scrubber, &arguments),
+        Command::Destroy(arguments) => commands::destroy::run(&ui, &scrubber, &arguments),
+        Command::Resolve(arguments) => commands::resolve::run(&ui, &scrubber, &arguments),
         Command::Validate(arguments) => commands::validate::run(&ui, &scrubber, &arguments),
         Command::Catalog(arguments) => commands::catalog::run(&ui, &scrubber, &arguments),
         Command::Vault(arguments) => commands::vault::run(&ui, &scrubber, &arguments),
@@ -45,10 +55,22 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            ui.error(&error);
+            ui.failure(&error);
             ExitCode::from(error.exit as u8)
         }
     }
+}
+
+/// Help, the version, or a mistake on the command line, which is a JSON document too if one was asked for.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        let ui = Ui::new(true, false, Arc::new(Scrubber::new()));
+        ui.document(&error::CommandError::usage(message).to_json());
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }
 
 /// Panics tell a person what to do, and pass the scrubber like everything else.

@@ -3,8 +3,9 @@
 //! Everything passes the scrubber. Results go to stdout; progress, warnings and errors go to stderr, so
 //! that stdout stays one JSON document under `--json`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ss_secret::Scrubber;
 
@@ -50,6 +51,8 @@ pub struct Ui {
     colour: bool,
     interactive: bool,
     scrubber: Arc<Scrubber>,
+    /// Whether the JSON document has been printed: there is one, whatever happens.
+    documented: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -67,6 +70,7 @@ impl Ui {
             colour: wants(terminal && std::io::stdout().is_terminal()),
             interactive: wants(terminal),
             scrubber,
+            documented: Arc::default(),
         }
     }
 
@@ -101,7 +105,7 @@ impl Ui {
 
     /// Prints the JSON document, if that was asked for.
     pub fn document(&self, document: &serde_json::Value) {
-        if self.json {
+        if self.json && !self.documented.swap(true, Ordering::SeqCst) {
             let text = format!("{document:#}");
             write_to(&mut std::io::stdout().lock(), &self.scrub(&text));
         }
@@ -117,6 +121,25 @@ impl Ui {
     /// Prints a warning.
     pub fn warn(&self, text: &str) {
         self.note(&format!("{} {text}", self.paint(Style::Warn, "warning:")));
+    }
+
+    /// Prints the error that ends the command; as a document too, if the command has printed none.
+    pub fn failure(&self, error: &CommandError) {
+        self.error(error);
+        self.document(&error.to_json());
+    }
+
+    /// Whether a person can be asked: both ends are a terminal.
+    pub fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks a person for a line; none if there is no more.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        let _ = write!(std::io::stderr().lock(), "{} ", self.scrub(question));
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
+        (read > 0).then(|| answer.trim().to_owned())
     }
 
     /// Prints an error with its causes and hints.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::error::EngineError;
 use crate::graph::Graph;
-use crate::journal::{OpenOps, RunsFolder};
+use crate::journal::{LeftBehind, OpenOps, Restore, RunsFolder};
 use crate::resolve::{Declared, Resolved, Resolver, idempotency_key};
 use crate::route::{Route, Router, SkipReason, Wanted};
 use crate::store::{StateChanges, Store};
@@ -37,7 +37,20 @@ impl Default for Limits {
     }
 }
 
-/// Which services a command is about.
+/// Which services are a command's to handle (contract row R24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All that a plugin takes; Terraform's are `ss deploy`'s.
+    Provision,
+    /// Those of remote providers, and Terraform's. What is found by its shape, or runs on this machine, is
+    /// `ss provision`'s.
+    Deploy,
+    /// Whatever exists, whoever made it.
+    #[default]
+    Everything,
+}
+
+/// Which services of its scope a command is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Selection {
     /// All.
@@ -73,6 +86,10 @@ pub(crate) struct Known {
     pub open: OpenOps,
     /// What a cut run achieved and did not commit.
     pub uncommitted: StateChanges,
+    /// What a cut run was about to restore.
+    pub restoring: Option<Restore>,
+    /// The run that was cut.
+    pub unfinished: Option<Uuid>,
     /// What a person should know about it.
     pub warnings: Vec<String>,
 }
@@ -93,11 +110,12 @@ pub(crate) struct Core {
     pub limits: Limits,
     pub command: String,
     pub version: String,
+    pub actor: String,
     pub lock_digest: Option<String>,
 }
 
 /// Routes every service. Calls no plugin.
-pub(crate) fn prepare(system: &System, router: &Router) -> Vec<Prepared> {
+pub(crate) fn prepare(system: &System, router: &Router, scope: Scope) -> Vec<Prepared> {
     system
         .services
         .iter()
@@ -110,7 +128,8 @@ pub(crate) fn prepare(system: &System, router: &Router) -> Vec<Prepared> {
                 local: service.mode.as_ref().is_some_and(|mode| mode.value == "local")
                     || provision_local.and_then(|node| node.scalar_text()) == Some("true"),
             };
-            let (skip, candidates) = match router.route(wanted, |key| service.get(key).is_some()) {
+            let route = router.route(wanted, |key| service.get(key).is_some());
+            let (skip, candidates) = match router.within(scope, wanted, route) {
                 Route::Skip(reason) => (Some(reason), Vec::new()),
                 Route::To(candidates) => (None, candidates),
             };
@@ -169,8 +188,13 @@ impl Core {
 
     /// What earlier runs left. Reads, and changes nothing.
     pub(crate) fn known(&self) -> Result<Known, EngineError> {
-        let left = self.runs.left_behind()?;
-        let mut states = self.store.states()?;
+        let states = self.store.states()?;
+        self.known_with(states)
+    }
+
+    /// The same, where the vault is said to hold these states.
+    pub(crate) fn known_with(&self, mut states: BTreeMap<String, State>) -> Result<Known, EngineError> {
+        let LeftBehind { replay: left, unfinished } = self.runs.left_behind()?;
         let mut warnings = Vec::new();
         for service in &self.system.services {
             let Some(node) = service.state() else { continue };
@@ -193,7 +217,14 @@ impl Core {
         warnings.extend(orphans.map(|service| {
             format!("an interrupted run worked on `{service}`, which is no longer in the file; something of it may exist")
         }));
-        Ok(Known { states, open: left.open, uncommitted: left.uncommitted, warnings })
+        Ok(Known {
+            states,
+            open: left.open,
+            uncommitted: left.uncommitted,
+            restoring: left.restoring,
+            unfinished,
+            warnings,
+        })
     }
 
     /// The state of the service's last success, if this provider made it.
@@ -216,6 +247,21 @@ impl Core {
             "destroy what `{}` made, or give the new service another id",
             state.provider
         )))
+    }
+
+    /// The provider that made a service's resource.
+    ///
+    /// # Errors
+    /// If the file no longer names it.
+    pub(crate) fn maker(&self, at: usize, state: &State) -> Result<&Ready, Failure> {
+        let service = &self.services[at];
+        let found = service.candidates.iter().find(|ready| ready.declared.provider == state.provider);
+        found.ok_or_else(|| {
+            Failure::new(
+                FailureKind::Conflict,
+                format!("provisioned by `{}`, which `{}` no longer names", state.provider, service.id),
+            )
+        })
     }
 
     /// Whether somebody takes the service.

@@ -5,20 +5,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ss_config::{Diagnostic, System};
-use ss_provider::{Cancel, Providers};
+use ss_provider::{Cancel, Providers, State};
 use ss_secret::{Scrubber, Secret};
 
-use crate::apply::{Interrupt, RunReport, apply};
-use crate::core::{Core, Limits, Selection, graph_of, ids, prepare};
+use crate::apply::apply;
+use crate::core::{Core, Limits, Scope, Selection, graph_of, ids, prepare};
+use crate::destroy::{self, DestroyPlan};
+use crate::drift::{SystemDrift, drift};
 use crate::error::EngineError;
 use crate::journal::RunsFolder;
 use crate::observer::Observer;
 use crate::overview::{SystemOverview, overview};
-use crate::plan::{SystemPlan, plan};
+use crate::plan::{SavedPlan, SystemPlan, plan};
+use crate::receipt::Receipt;
 use crate::resolve::{Resolver, Schemas};
+use crate::rollback::{RolledBack, rollback};
 use crate::route::Router;
+use crate::run::{Interrupt, RunReport};
 use crate::status::{SystemHealth, status};
 use crate::store::{Found, Store};
+use crate::unfinished::{self, Unfinished, Verdict};
 use crate::validate::validate;
 
 /// What an engine works on.
@@ -39,6 +45,10 @@ pub struct EngineConfig {
     pub approved: bool,
     /// The command for messages and journal, such as `ss provision`.
     pub command: String,
+    /// Which services are that command's to handle.
+    pub scope: Scope,
+    /// Who calls it, and on which machine, for the receipt.
+    pub actor: String,
     /// The version of `ss`, for the journal.
     pub version: String,
     /// Digest of the lockfile, for the journal.
@@ -63,7 +73,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         let EngineConfig { system, providers, store, scrubber, home, approved, .. } = config;
         let router = Router::new(providers);
-        let services = prepare(&system, &router);
+        let services = prepare(&system, &router, config.scope);
         let index: HashMap<String, usize> =
             services.iter().enumerate().map(|(at, service)| (service.id.clone(), at)).collect();
         let graph = graph_of(&system, &index)?;
@@ -75,7 +85,7 @@ impl Engine {
             approved,
             user_home: config.user_home,
         };
-        let runs = RunsFolder::new(&home, &system.project, &system.dir, &system.environment);
+        let runs = RunsFolder::new(&home, &system.project, &system.environment);
         let core = Core {
             project: system.project.clone(),
             environment: system.environment.clone(),
@@ -92,6 +102,7 @@ impl Engine {
             limits: config.limits,
             command: config.command,
             version: config.version,
+            actor: config.actor,
             lock_digest: config.lock_digest,
         };
         Ok(Self { core: Arc::new(core) })
@@ -133,6 +144,27 @@ impl Engine {
         plan(&self.core, selection).await
     }
 
+    /// The plan with all that it rests on, to be kept. `file` is the system's file as it was named.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn save(
+        &self,
+        plan: &SystemPlan,
+        file: &str,
+        service: Option<&str>,
+    ) -> Result<SavedPlan, EngineError> {
+        self.core.save(plan, file, service)
+    }
+
+    /// What has moved since a plan was saved, each in a sentence; `now` is the plan made anew.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn moved_since(&self, saved: &SavedPlan, now: &SystemPlan) -> Result<Vec<String>, EngineError> {
+        self.core.moved_since(saved, now)
+    }
+
     /// Does what the plan says: its services, in order and in parallel.
     ///
     /// # Errors
@@ -144,6 +176,64 @@ impl Engine {
         interrupt: Interrupt,
     ) -> Result<RunReport, EngineError> {
         apply(&self.core, plan, observer, interrupt).await
+    }
+
+    /// What [`destroy`](Self::destroy) would tear down. Asks no provider and changes nothing.
+    ///
+    /// # Errors
+    /// If vault or journal cannot be read, or nothing is known of the selected service.
+    pub fn plan_destroy(&self, selection: &Selection) -> Result<DestroyPlan, EngineError> {
+        destroy::plan(&self.core, selection)
+    }
+
+    /// Tears down what the plan names, dependents first.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn destroy(
+        &self,
+        plan: DestroyPlan,
+        observer: Arc<dyn Observer>,
+        interrupt: Interrupt,
+    ) -> Result<RunReport, EngineError> {
+        destroy::destroy(&self.core, plan, observer, interrupt).await
+    }
+
+    /// What differs at the providers from what was deployed. Changes nothing.
+    ///
+    /// # Errors
+    /// If there is no such service, or a journal cannot be read.
+    pub async fn drift(&self, selection: &Selection, cancel: Cancel) -> Result<SystemDrift, EngineError> {
+        drift(&self.core, selection, cancel).await
+    }
+
+    /// Makes credentials and recorded states what they were after a run. Sends nothing to any provider.
+    ///
+    /// # Errors
+    /// If that run keeps no snapshot, another run is under way, or vault or overlay cannot be written.
+    pub fn rollback(&self, to: &Receipt, observer: Arc<dyn Observer>) -> Result<RolledBack, EngineError> {
+        rollback(&self.core, to, observer)
+    }
+
+    /// The operations that an earlier run began and that did not reach their goal.
+    ///
+    /// # Errors
+    /// If vault or journal cannot be read.
+    pub fn unfinished(&self) -> Result<Vec<Unfinished>, EngineError> {
+        unfinished::unfinished(&self.core)
+    }
+
+    /// Takes a person's word for what became of a service's operation; returns what it adopted.
+    ///
+    /// # Errors
+    /// If it does not fit what is known, or the provider does not know the resource.
+    pub async fn resolve(
+        &self,
+        service: &str,
+        verdict: Verdict,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Option<State>, EngineError> {
+        unfinished::resolve(&self.core, service, verdict, observer).await
     }
 
     /// The health of the selected services that have been provisioned. Changes nothing.

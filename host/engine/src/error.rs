@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::journal::JournalError;
+use crate::receipt::ReceiptError;
 use crate::store::StoreError;
 
 /// A command failed before, or beside, its services.
@@ -47,6 +48,39 @@ pub enum EngineError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The receipts cannot be used.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// A run cannot be gone back to.
+    #[error("run {run} cannot be rolled back to: {reason}")]
+    NotRestorable {
+        /// The run.
+        run: uuid::Uuid,
+        /// Why.
+        reason: String,
+    },
+    /// There is nothing to resolve.
+    #[error("nothing about `{service}` is unfinished")]
+    NothingUnfinished {
+        /// The service.
+        service: String,
+    },
+    /// A service has another resource already.
+    #[error("`{service}` is already recorded as `{resource_id}`")]
+    AlreadyRecorded {
+        /// The service.
+        service: String,
+        /// The provider's id of that resource.
+        resource_id: String,
+    },
+    /// A provider refused what was asked about one service.
+    #[error("`{service}`: {failure}")]
+    Refused {
+        /// The service.
+        service: String,
+        /// Why.
+        failure: Box<ss_provider::Failure>,
+    },
     /// The overlay's `_state` cannot be written.
     #[error("`_state` cannot be written: {reason}")]
     Overlay {
@@ -81,6 +115,13 @@ impl EngineError {
             }
             Self::Busy { .. } => Some("wait until it has finished, or stop it".into()),
             Self::Store(error) => error.help.clone(),
+            Self::Receipt(error) => error.help(),
+            Self::NotRestorable { .. } => Some("`ss rollback --list` shows the runs that can be".into()),
+            Self::NothingUnfinished { .. } => Some("`ss resolve` shows what is".into()),
+            Self::AlreadyRecorded { service, .. } => Some(format!(
+                "if that one is no longer yours, run `ss resolve {service} --forget` first"
+            )),
+            Self::Refused { failure, .. } => failure.next_step.clone(),
             Self::Journal(JournalError::Damaged { .. } | JournalError::DamagedHead { .. }) => Some(
                 "nothing is done while it is unclear what exists; check the services at their providers, then move the file away".into(),
             ),

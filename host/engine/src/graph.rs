@@ -58,6 +58,12 @@ impl Graph {
         Ok(Self { dependencies: edges, dependents, order })
     }
 
+    /// Nodes that do not need each other.
+    pub fn unordered(nodes: usize) -> Self {
+        let none = vec![Vec::new(); nodes];
+        Self { dependencies: none.clone(), dependents: none, order: (0..nodes).collect() }
+    }
+
     /// Every node, each after all that it needs.
     pub fn order(&self) -> &[usize] {
         &self.order

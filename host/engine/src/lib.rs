@@ -9,6 +9,8 @@
 
 mod apply;
 mod core;
+mod destroy;
+mod drift;
 mod engine;
 mod error;
 mod graph;
@@ -16,23 +18,36 @@ mod journal;
 mod observer;
 mod overview;
 mod plan;
+mod receipt;
 mod recovery;
 mod resolve;
+mod rollback;
 mod route;
+mod run;
 mod status;
 mod store;
+mod unfinished;
 mod validate;
 mod vault_store;
 
-pub use apply::{Interrupt, RunReport, ServiceOutcome, ServiceReport};
-pub use core::{Limits, Selection};
+pub use core::{Limits, Scope, Selection};
+pub use destroy::{DestroyPlan, Doomed};
+pub use drift::{Finding, ServiceDrift, SystemDrift};
 pub use engine::{Engine, EngineConfig};
 pub use error::EngineError;
 pub use journal::{JournalError, RunStatus};
 pub use observer::{Event, Observer};
 pub use overview::{InjectionOverview, ServiceOverview, Standing, SystemOverview};
-pub use plan::{Decision, PlanEntry, SystemPlan};
+pub use plan::{Decision, PlanCounts, PlanEntry, SAVED_PLAN, SavedPlan, SystemPlan};
+pub use receipt::{
+    CallPhase, CallReceipt, EffectReceipt, History, Receipt, ReceiptError, ServiceReceipt, Unsettled,
+    Verified,
+};
+pub use resolve::Declared;
+pub use rollback::{Pending, Recorded, RolledBack, Rotated};
 pub use route::SkipReason;
+pub use run::{Interrupt, RunReport, ServiceOutcome, ServiceReport};
 pub use status::{ServiceHealth, SystemHealth};
 pub use store::{Found, Lookup, StateChanges, Store, StoreError};
+pub use unfinished::{Unfinished, Verdict};
 pub use vault_store::{Environment, VaultStore, catalog};

@@ -97,25 +97,14 @@ pub(crate) async fn status(
 }
 
 async fn ask(core: &Core, at: usize, known: &Known, state: State, cancel: Cancel) -> Result<Health, Failure> {
-    let Ready { provider, declared, .. } = core.services[at]
-        .candidates
-        .iter()
-        .find(|ready| ready.declared.provider == state.provider)
-        .ok_or_else(|| not_its_own(&core.services[at].id, &state))?;
+    let Ready { provider, declared, .. } = core.maker(at, &state)?;
     let resolved = core.resolver.resolve(declared, provider.description(), Purpose::Look)?;
     let partial = known.open.get(&declared.service).and_then(|open| open.partial.clone());
     let context = core.context(declared, &resolved, Some(state.clone()), partial, Uuid::nil());
     let surroundings =
-        Surroundings { effects: Arc::new(ReadOnly(None)), progress: Arc::new(Unobserved), cancel };
+        Surroundings { effects: Arc::new(ReadOnly::Unwitnessed), progress: Arc::new(Unobserved), cancel };
     let answer = provider.status(&surroundings.operation(&resolved, context), &state).await;
     answer.map_err(|failure| with_remedy(failure, provider.description()))
-}
-
-fn not_its_own(service: &str, state: &State) -> Failure {
-    Failure::new(
-        ss_provider::FailureKind::Conflict,
-        format!("provisioned by `{}`, which `{service}` no longer names", state.provider),
-    )
 }
 
 fn internal() -> Failure {

@@ -78,6 +78,25 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn inputs_key(&self, make: bool) -> Result<Option<Secret>, StoreError>;
 
+    /// Keeps credentials and states as they are now; returns the name under which they are kept. None if
+    /// nothing is kept here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn snapshot(&self) -> Result<Option<String>, StoreError>;
+
+    /// Makes credentials and states what they were at a snapshot. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn restore(&self, snapshot: &str) -> Result<(), StoreError>;
+
+    /// The credentials, by service and name, whose values now differ from those at a snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn changed_since(&self, snapshot: &str) -> Result<Vec<(String, String)>, StoreError>;
+
     /// What `{{ vault('address') }}` stands for.
     ///
     /// # Errors

@@ -137,6 +137,18 @@ impl Store for VaultStore {
         Ok(key.map(|key| self.inputs_key.get_or_init(|| key).clone()))
     }
 
+    fn snapshot(&self) -> Result<Option<String>, StoreError> {
+        Ok(Some(self.scope.snapshot()?))
+    }
+
+    fn restore(&self, snapshot: &str) -> Result<(), StoreError> {
+        Ok(self.scope.restore(snapshot)?)
+    }
+
+    fn changed_since(&self, snapshot: &str) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(self.scope.credentials_changed_since(snapshot)?)
+    }
+
     fn lookup(&self, address: &str) -> Result<Lookup, StoreError> {
         let keys = self.keys();
         let address = keys.address(Words::One(address))?;

@@ -163,6 +163,7 @@ mod tests {
             host: "a.b".into(),
             path: "/x".into(),
             body_digest: String::new(),
+            grant: String::new(),
         }
     }
 

@@ -14,6 +14,9 @@ pub struct RequestRecord {
     /// SHA-256 of the body as the plugin sent it (sealed tokens unresolved), in hex; empty without a body.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body_digest: String,
+    /// The grant that let it through, in words such as `GET https://api.example/things/**`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub grant: String,
 }
 
 /// Something outside the sandbox that is about to change.

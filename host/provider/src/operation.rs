@@ -154,4 +154,9 @@ pub trait Providers: Send + Sync {
 
     /// All provider names, sorted.
     fn names(&self) -> Vec<String>;
+
+    /// Whether this provider acts on the machine that `ss` runs on, rather than at a service elsewhere.
+    fn acts_here(&self, _name: &str) -> bool {
+        false
+    }
 }

@@ -1,7 +1,7 @@
 //! What a project keeps in one environment: credentials, generated secrets and states.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use serde_json::Value;
@@ -247,6 +247,30 @@ impl Scope {
     /// if the vault cannot be read or written.
     pub fn restore(&self, snapshot: &str) -> Result<(), VaultError> {
         self.vault.restore(&self.id, snapshot)
+    }
+
+    /// Service and name of every credential whose value now differs from that at the snapshot, sorted.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub fn credentials_changed_since(&self, snapshot: &str) -> Result<Vec<(String, String)>, VaultError> {
+        let manifest = self.vault.manifest(&self.id)?;
+        let then = self.vault.entries_at(&self.id, snapshot)?;
+        let entries: BTreeSet<&str> = then
+            .iter()
+            .chain(manifest.entries.keys())
+            .filter_map(|entry| entry.strip_prefix(SERVICE))
+            .collect();
+        let mut changed = Vec::new();
+        for service in entries {
+            let now = self.document(service)?.credentials.0;
+            let kept = self.vault.read_at(&self.id, snapshot, &service_entry(service))?;
+            let then = read_service(kept, service)?.credentials.0;
+            let names: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
+            let differing = names.into_iter().filter(|name| now.get(*name) != then.get(*name));
+            changed.extend(differing.map(|name| (service.to_owned(), name.clone())));
+        }
+        Ok(changed)
     }
 
     /// Ids of the snapshots, oldest first.

@@ -198,17 +198,9 @@ impl Vault {
 
     /// Makes the scope what it was at the snapshot, as a new generation.
     pub(crate) fn restore(&self, scope: &ScopeId, id: &str) -> Result<(), VaultError> {
-        let refused = |reason: &str| VaultError::Snapshot { id: id.to_owned(), reason: reason.to_owned() };
-        let hash = snapshot_hash(id).ok_or_else(|| refused("that is not the id of a snapshot"))?;
         let _writer = self.begin_writing()?;
-        let path = self.snapshot_folder(scope).join(id);
-        let file =
-            read_capped(&path, MAX_MANIFEST)?.ok_or_else(|| refused("there is no such snapshot here"))?;
-        if sha256(&file) != hash {
-            return Err(refused("its file is not what was kept"));
-        }
+        let kept = self.kept(scope, id)?;
         let unlocked = self.require_unlocked()?;
-        let kept = Manifest::decode(&file, &path, scope, &unlocked)?;
         for (name, entry) in &kept.entries {
             if !self.0.objects.has(&entry.object) {
                 return Err(self.0.objects.missing(name, &entry.object));
@@ -216,6 +208,37 @@ impl Vault {
         }
         let current = self.manifest(scope)?;
         if current.entries == kept.entries { Ok(()) } else { self.advance(&current, kept.entries, &unlocked) }
+    }
+
+    /// The entry as it was at a snapshot; none if there was none.
+    pub(crate) fn read_at(
+        &self,
+        scope: &ScopeId,
+        snapshot: &str,
+        name: &str,
+    ) -> Result<Option<Plaintext>, VaultError> {
+        let kept = self.kept(scope, snapshot)?;
+        let Some(entry) = kept.entries.get(name) else { return Ok(None) };
+        let found = self.plaintext(name, &entry.object)?;
+        found.map(Some).ok_or_else(|| self.0.objects.missing(name, &entry.object))
+    }
+
+    /// Names of the scope's entries at a snapshot.
+    pub(crate) fn entries_at(&self, scope: &ScopeId, snapshot: &str) -> Result<Vec<String>, VaultError> {
+        Ok(self.kept(scope, snapshot)?.entries.into_keys().collect())
+    }
+
+    /// What the scope held at a snapshot.
+    fn kept(&self, scope: &ScopeId, id: &str) -> Result<Manifest, VaultError> {
+        let refused = |reason: &str| VaultError::Snapshot { id: id.to_owned(), reason: reason.to_owned() };
+        let hash = snapshot_hash(id).ok_or_else(|| refused("that is not the id of a snapshot"))?;
+        let path = self.snapshot_folder(scope).join(id);
+        let file =
+            read_capped(&path, MAX_MANIFEST)?.ok_or_else(|| refused("there is no such snapshot here"))?;
+        if sha256(&file) != hash {
+            return Err(refused("its file is not what was kept"));
+        }
+        Manifest::decode(&file, &path, scope, &*self.require_unlocked()?)
     }
 
     /// Ids of the scope's snapshots, oldest first.

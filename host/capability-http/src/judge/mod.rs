@@ -38,6 +38,8 @@ pub struct Verdict<'r> {
     pub path: Path<'r>,
     /// Whether it may change something.
     pub safety: Safety,
+    /// The rule of the policy that allows it.
+    pub(crate) rule: usize,
     /// Whether headers hold sealed tokens.
     pub(crate) sealed_headers: bool,
     /// Strings of the JSON body that hold sealed tokens.
@@ -56,8 +58,8 @@ pub(crate) fn judge<'r>(
     if method_bit(method).is_none() {
         return Err(Refusal::Method(method.chars().take(20).collect()));
     }
-    let reads = match policy.granted(method, &origin, &path) {
-        Granted::Yes(reads) => reads,
+    let (reads, granted_by) = match policy.granted(method, &origin, &path) {
+        Granted::Yes { reads, rule } => (reads, rule),
         Granted::NoOrigin => {
             return Err(Refusal::OriginNotGranted {
                 origin: origin.to_string(),
@@ -81,7 +83,7 @@ pub(crate) fn judge<'r>(
         return Err(Refusal::ReadOnly);
     }
     let safety = if safe { Safety::Safe } else { Safety::Unsafe };
-    Ok(Verdict { origin, path, safety, sealed_headers: false, sealed_strings: Vec::new() })
+    Ok(Verdict { origin, path, safety, rule: granted_by, sealed_headers: false, sealed_strings: Vec::new() })
 }
 
 /// Whether the grant declares this `POST` a read.

@@ -2,12 +2,14 @@
 
 mod author;
 mod daily;
+mod operate;
 mod pins;
 mod plugin;
 mod registry;
 
 pub use author::{AuthorCommand, BuildPlugin, NewPlugin, PluginProject, RunPlugin, TemplateLanguage};
 pub use daily::{Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
+pub use operate::{Deploy, Destroy, Drift, Inspect, Place, Plan, Resolve, Rollback};
 pub use pins::{Consent, PinCommand, PinScope};
 pub use plugin::{CheckCommand, Keeper, Plugin, PluginCommand, RegistryCommand, Test};
 pub use registry::{RegistriesCommand, Registry, Role};
@@ -50,6 +52,26 @@ pub enum Command {
     ///
     /// Prints the plan first, always. Running it again verifies what exists and creates nothing.
     Provision(Provision),
+    /// Show what `ss deploy` would do, field by field, without changing anything
+    Plan(Plan),
+    /// Make the remote services of an environment what the file says, in dependency order
+    ///
+    /// Prints the plan first, always. Processes of this machine are left to `ss provision`.
+    Deploy(Deploy),
+    /// Show what a run did: timeline, state, every request that it made
+    Inspect(Inspect),
+    /// Find what was changed behind our back; exits with 3 if anything was
+    ///
+    /// Needs the committed `_state` and the providers' keys in variables, and no vault.
+    Drift(Drift),
+    /// Make credentials and recorded states what they were after an earlier run
+    ///
+    /// Sends nothing to any provider: what runs there stays as it is until the next `ss deploy`.
+    Rollback(Rollback),
+    /// Tear down what exists in an environment, in the reverse of dependency order
+    Destroy(Destroy),
+    /// Say what became of an operation whose outcome `ss` cannot know
+    Resolve(Resolve),
     /// Check the file, its overlay and every provider's options, without changing anything
     Validate(Validate),
     /// Show the providers: what they need from the vault, their options, what they may do

@@ -6,7 +6,7 @@ use serde_json::json;
 use ss_secret::Scrubber;
 
 use crate::args::{self, DiagramFormat, GraphCommand};
-use crate::compose::{Project, engine_error, tokio_runtime};
+use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
 use crate::error::CommandError;
 use crate::render::diagram::{Diagram, dot, mermaid, svg};
 use crate::ui::Ui;
@@ -15,7 +15,8 @@ use crate::ui::Ui;
 pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Graph) -> Result<(), CommandError> {
     let GraphCommand::Render(arguments) = &arguments.command;
     tokio_runtime()?.block_on(async {
-        let project = Project::open(ui, scrubber, &arguments.system, "ss graph render", 1, false).await?;
+        let project =
+            Project::open(ui, scrubber, &arguments.system, Purpose::looking("ss graph render")).await?;
         let overview = project.engine.overview().map_err(|error| engine_error(&error))?;
         let diagram = Diagram::new(&overview, arguments.services);
         let (format, source) = match arguments.format {

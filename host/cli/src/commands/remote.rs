@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ss_secret::Scrubber;
 
 use crate::args;
-use crate::compose::{Project, Whereabouts, fly, hand_over, tokio_runtime, whereabouts};
+use crate::compose::{Project, Purpose, Whereabouts, fly, hand_over, tokio_runtime, whereabouts};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -57,10 +57,10 @@ pub fn locate(
     scrubber: &Arc<Scrubber>,
     system: &args::System,
     service: &str,
-    command: &str,
+    command: &'static str,
 ) -> Result<Whereabouts, CommandError> {
     tokio_runtime()?.block_on(async {
-        let project = Project::open(ui, scrubber, system, command, 1, false).await?;
+        let project = Project::open(ui, scrubber, system, Purpose::looking(command)).await?;
         whereabouts(&project, service)
     })
 }

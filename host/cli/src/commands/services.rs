@@ -7,7 +7,7 @@ use ss_engine::Standing;
 use ss_secret::Scrubber;
 
 use crate::args::{self, ServicesCommand};
-use crate::compose::{Project, engine_error, tokio_runtime};
+use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
 use crate::error::CommandError;
 use crate::ui::{Style, Ui};
 
@@ -15,7 +15,7 @@ use crate::ui::{Style, Ui};
 pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Services) -> Result<(), CommandError> {
     let ServicesCommand::List { system } = &arguments.command;
     tokio_runtime()?.block_on(async {
-        let project = Project::open(ui, scrubber, system, "ss services list", 1, false).await?;
+        let project = Project::open(ui, scrubber, system, Purpose::looking("ss services list")).await?;
         let overview = project.engine.overview().map_err(|error| engine_error(&error))?;
         for warning in &overview.warnings {
             ui.warn(warning);

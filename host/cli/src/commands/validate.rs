@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ss_secret::Scrubber;
 
 use crate::args;
-use crate::compose::{Project, tokio_runtime};
+use crate::compose::{Project, Purpose, tokio_runtime};
 use crate::error::CommandError;
 use crate::render::diagnostics;
 use crate::ui::{Style, Ui};
@@ -13,7 +13,7 @@ use crate::ui::{Style, Ui};
 /// Runs the command.
 pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Validate) -> Result<(), CommandError> {
     tokio_runtime()?.block_on(async {
-        let project = Project::open(ui, scrubber, &arguments.system, "ss validate", 1, false).await?;
+        let project = Project::open(ui, scrubber, &arguments.system, Purpose::looking("ss validate")).await?;
         for (source, services) in &project.system.files {
             let name = project.sources.name(*source);
             ui.line(&format!("{} {name} ({services} services)", ui.paint(Style::Good, "✓")));

@@ -12,7 +12,7 @@ mod whereabouts;
 pub use admission::{again, not_admitted, typed};
 pub use candidates::{Network, candidate, name_of};
 pub use plugins::{Host, Listing};
-pub use project::{Project, engine_error, load_system, open_workspace};
+pub use project::{Project, Purpose, engine_error, load_system, open_workspace};
 pub use registries::{open_registries, seen};
 pub use vault::open_vault;
 pub use whereabouts::{Whereabouts, fly, hand_over, whereabouts};

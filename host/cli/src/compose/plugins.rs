@@ -1,6 +1,6 @@
 //! The plugins of a command: verified, admitted by the lock, running under what they are granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub struct Listing {
 /// The plugins that a command may call: those that its system uses.
 pub struct Plugins {
     used: BTreeMap<String, Arc<dyn Provider>>,
+    /// Those that may start processes or touch files of this machine.
+    here: BTreeSet<String>,
     /// Of all plugins there are, so that a misspelt one finds the one that was meant.
     names: Vec<String>,
 }
@@ -44,6 +46,10 @@ impl Providers for Plugins {
 
     fn names(&self) -> Vec<String> {
         self.names.clone()
+    }
+
+    fn acts_here(&self, name: &str) -> bool {
+        self.here.contains(name)
     }
 }
 
@@ -143,9 +149,10 @@ impl<'a> Host<'a> {
         let mut names: Vec<String> =
             listings.iter().map(|listing| listing.plugin.name().name().to_owned()).collect();
         names.sort();
-        let mut used = BTreeMap::new();
+        let made = makers(system, vault);
+        let (mut used, mut here) = (BTreeMap::new(), BTreeSet::new());
         for Listing { plugin, description } in listings {
-            if !is_used(system, &description) {
+            if !is_used(system, &description) && !made.contains(&description.provider) {
                 continue;
             }
             let name = plugin.name().clone();
@@ -156,6 +163,9 @@ impl<'a> Host<'a> {
                 Some(admitted) => admitted,
                 None => admit(workspace, system, plugin)?,
             };
+            if granted.process.is_some() {
+                here.insert(name.name().to_owned());
+            }
             let granted = grant(granted, self.endpoints(workspace, system, &name)?);
             let provider = self
                 .runtime
@@ -164,7 +174,7 @@ impl<'a> Host<'a> {
                 .map_err(|error| unusable(&name, &error))?;
             used.insert(name.name().to_owned(), provider);
         }
-        Ok((Plugins { used, names }, catalog))
+        Ok((Plugins { used, here, names }, catalog))
     }
 
     /// Where the operator, or else the file, sends the plugin's requests.
@@ -270,6 +280,18 @@ impl ss_capability_secrets::Generator for NoVault {
 
 fn grant(authority: Authority, endpoints: Endpoints) -> Grant {
     Grant { authority: Arc::new(authority), endpoints: Arc::new(endpoints) }
+}
+
+/// The providers of what exists, which a destroy needs though the file may no longer name them. A vault
+/// that cannot be read is the engine's to complain about.
+fn makers(system: &System, vault: &Vault) -> BTreeSet<String> {
+    let recorded = vault.scope(&system.project, &system.environment).states().unwrap_or_default();
+    let stored = recorded.values().filter_map(|state| state.get("provider")?.as_str().map(str::to_owned));
+    let written = system
+        .services
+        .iter()
+        .filter_map(|service| service.state()?.get("provider")?.scalar_text().map(str::to_owned));
+    stored.chain(written).collect()
 }
 
 /// Whether any service of the system may be routed to this provider.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ss_config::{Diagnostic, MissingOverlay, Sources, System};
-use ss_engine::{Engine, EngineConfig, Limits, VaultStore};
+use ss_engine::{Engine, EngineConfig, Limits, Scope, VaultStore};
 use ss_provider::Providers;
 use ss_registry::{LockError, Workspace, WorkspaceError};
 use ss_secret::Scrubber;
@@ -20,6 +20,26 @@ use crate::ui::Ui;
 
 /// The environment of a command that was given none.
 const LOCAL: &str = "local";
+
+/// What a system is opened for.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose {
+    /// What other processes, the journal and the receipt are told.
+    pub command: &'static str,
+    /// Which services are the command's to handle.
+    pub scope: Scope,
+    /// How many services to work on at once.
+    pub parallelism: usize,
+    /// Fail rather than change the lock.
+    pub locked: bool,
+}
+
+impl Purpose {
+    /// To look at it, or at whatever exists of it.
+    pub fn looking(command: &'static str) -> Self {
+        Self { command, scope: Scope::Everything, parallelism: 1, locked: false }
+    }
+}
 
 /// A system whose plugins are admitted, ready to be planned.
 pub struct Project {
@@ -61,7 +81,7 @@ impl Project {
         ss_runtime::log_file(&self.logs, service)
     }
 
-    /// Opens a system for a command; `command` is what other processes and the journal are told.
+    /// Opens a system for a command.
     ///
     /// # Errors
     /// If files, lock or plugins cannot be used.
@@ -69,10 +89,9 @@ impl Project {
         ui: &Ui,
         scrubber: &Arc<Scrubber>,
         arguments: &args::System,
-        command: &str,
-        parallelism: usize,
-        locked: bool,
+        purpose: Purpose,
     ) -> Result<Self, CommandError> {
+        let Purpose { command, scope, parallelism, locked } = purpose;
         let (sources, system, findings) = load_system(ui, arguments)?;
         let environment = environment();
         let home = home::home()?;
@@ -102,6 +121,8 @@ impl Project {
             user_home: home::user_home(),
             approved,
             command: command.to_owned(),
+            scope,
+            actor: home::actor(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             lock_digest: Some(workspace.lock().trust_digest().to_hex()),
             limits: Limits { applies: parallelism, ..Limits::default() },

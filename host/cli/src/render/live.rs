@@ -4,7 +4,7 @@
 //! Elsewhere the block of one service at a time is printed as it happens, the others wait for their turn,
 //! so that a log reads as if the services had come one after another.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,22 @@ use crate::ui::{Style, Ui};
 /// How often the turning lines are redrawn.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How the blocks of services look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// One below the other, each ended by its summary.
+    Compact,
+    /// With an empty line after each; a summary stands only for a service that made no step.
+    Spaced,
+}
+
 /// The live view of a run.
 pub struct Live {
     ui: Ui,
+    layout: Layout,
     view: Mutex<View>,
+    /// Services that have made a step.
+    stepped: Mutex<HashSet<String>>,
 }
 
 enum View {
@@ -36,13 +48,13 @@ struct Running {
 
 impl Live {
     /// A view on this terminal.
-    pub fn new(ui: Ui) -> Self {
+    pub fn new(ui: Ui, layout: Layout) -> Self {
         let view = if ui.interactive() {
             View::Terminal { progress: MultiProgress::new(), running: BTreeMap::new() }
         } else {
             View::Plain { queue: VecDeque::new(), waiting: BTreeMap::new(), ended: Vec::new() }
         };
-        Self { ui, view: Mutex::new(view) }
+        Self { ui, layout, view: Mutex::new(view), stepped: Mutex::default() }
     }
 
     /// A service begins.
@@ -71,6 +83,7 @@ impl Live {
 
     /// A step of a service is done.
     pub fn step(&self, service: &str, message: &str) {
+        self.stepped.lock().unwrap_or_else(PoisonError::into_inner).insert(service.to_owned());
         self.add(service, format!("  {} {message}", self.ui.paint(Style::Good, "✓")));
     }
 
@@ -91,7 +104,10 @@ impl Live {
 
     /// A service has ended well.
     pub fn done(&self, service: &str, summary: &str) {
-        self.add(service, format!("  {} {summary}", self.ui.paint(Style::Good, "✓")));
+        let stepped = self.stepped.lock().unwrap_or_else(PoisonError::into_inner).contains(service);
+        if self.layout == Layout::Compact || !stepped {
+            self.add(service, format!("  {} {summary}", self.ui.paint(Style::Good, "✓")));
+        }
         self.end(service);
     }
 
@@ -149,6 +165,9 @@ impl Live {
     }
 
     fn end(&self, service: &str) {
+        if self.layout == Layout::Spaced {
+            self.add(service, String::new());
+        }
         match &mut *self.view() {
             View::Terminal { progress, running } => {
                 if let Some(ended) = running.remove(service) {

@@ -5,3 +5,6 @@ pub mod diagram;
 pub mod failure;
 pub mod live;
 pub mod plan;
+pub mod preview;
+pub mod receipt;
+pub mod run;

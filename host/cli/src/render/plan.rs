@@ -4,6 +4,8 @@ use serde_json::Value;
 use ss_engine::{Decision, PlanEntry, SkipReason, SystemPlan};
 use ss_provider::{Action, Change};
 
+use crate::error::CommandError;
+
 use super::failure;
 use crate::ui::{Style, Ui};
 
@@ -20,6 +22,23 @@ pub fn print(ui: &Ui, file: &str, plan: &SystemPlan) {
     skips(ui, plan);
     for warning in &plan.warnings {
         ui.warn(warning);
+    }
+}
+
+/// Fails if something of the plan could not be carried out; the plan has said why.
+///
+/// # Errors
+/// If there is a problem.
+pub fn verdict(plan: &SystemPlan) -> Result<(), CommandError> {
+    plan.problems().next().map_or(Ok(()), |_| Err(CommandError::shown()))
+}
+
+/// What the plan says would be done to a service.
+pub fn action(plan: &SystemPlan, service: &str) -> Option<Action> {
+    let entry = plan.entries.iter().find(|entry| entry.service == service)?;
+    match &entry.decision {
+        Decision::Apply(planned) => Some(planned.action),
+        _ => None,
     }
 }
 
@@ -65,7 +84,8 @@ fn print_entry(ui: &Ui, entry: &PlanEntry) {
     }
 }
 
-fn describe(change: &Change) -> String {
+/// A change of one field: what it is, what it will be.
+pub fn describe(change: &Change) -> String {
     if change.sensitive {
         return format!("      {}: (sensitive)", change.field);
     }

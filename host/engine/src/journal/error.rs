@@ -34,6 +34,9 @@ pub enum JournalError {
         /// The most that is read.
         limit: u64,
     },
+    /// A journal does not say whose it is.
+    #[error("a journal has no beginning")]
+    NoBeginning,
     /// A record holds a secret.
     #[error("a journal record was refused because it holds a secret")]
     Secret,

@@ -12,9 +12,11 @@ mod record;
 mod writer;
 
 pub use error::JournalError;
-pub(crate) use place::RunsFolder;
+pub(crate) use line::Line;
+pub(crate) use place::{LeftBehind, RunsFolder};
 pub use record::{
-    FailureClass, Intent, OpId, OpKind, OpenOp, OpenOps, Record, RunBegin, RunStatus, Sent, Settled,
+    FailureClass, Intent, OpId, OpKind, OpenOp, OpenOps, Record, Resolution, Restore, RunBegin, RunStatus,
+    Sent, Settled, Subject,
 };
 pub use writer::Journal;
-pub(crate) use writer::{Flush, OpJournal, ReadOnly};
+pub(crate) use writer::{Flush, OpJournal, ReadOnly, scrub};

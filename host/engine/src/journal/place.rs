@@ -5,18 +5,26 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use ss_durable::{LockError, WriterLock};
+use ss_durable::{FileError, LockError, WriterLock};
 use ss_secret::Scrubber;
 use uuid::Uuid;
 
+use super::line::Line;
 use super::reader::{self, Replay};
 use super::{Flush, Journal, JournalError, OpenOps, Record, RunBegin};
+use crate::receipt::{Chain, Link};
 
-/// The folder of one project and environment: `<home>/runs/<project>-<hash>/<environment>/`.
+/// Journals that are kept beside the newest. Their receipts, which are kept for good, have all but the
+/// details of interrupted operations.
+const KEPT_JOURNALS: usize = 16;
+
+/// The folder of one project and environment: `<home>/runs/<project>/<environment>/`.
 ///
-/// It holds `lock`, `head.json` and, per run, `<run>/journal.jsonl`. `head.json` names the newest run and
-/// says whether it ended; if it did, what it left open stands right there, so that a run that follows a
-/// clean one reads no journal. The journal is the truth for a run that did not end.
+/// It holds `lock`, `head.json`, the receipts and, per run, `<run>/journal.jsonl`. `head.json` names the
+/// newest run and says whether it ended; if it did, what it left open stands right there, so that a run
+/// that follows a clean one reads no journal. The journal is the truth for a run that did not end.
+///
+/// A project is known by its name, here as in the vault: two checkouts of it take turns.
 #[derive(Debug, Clone)]
 pub(crate) struct RunsFolder {
     folder: PathBuf,
@@ -28,15 +36,46 @@ struct Head {
     ended: bool,
     #[serde(default, skip_serializing_if = "OpenOps::is_empty")]
     open: OpenOps,
+    /// The newest receipt, so that its loss is noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    receipt: Option<Link>,
+}
+
+/// What the runs so far left behind.
+#[derive(Debug, Default)]
+pub(crate) struct LeftBehind {
+    /// What their records add up to.
+    pub replay: Replay,
+    /// The newest run, if it did not end.
+    pub unfinished: Option<Uuid>,
 }
 
 impl RunsFolder {
-    /// The folder of this project and environment; nothing is made yet. Two folders of the same
-    /// project's name are two projects.
-    pub(crate) fn new(home: &Path, project: &str, config_dir: &Path, environment: &str) -> Self {
-        let hash = hex::encode(digest(&SHA256, config_dir.as_os_str().as_encoded_bytes()));
-        let project = format!("{}-{}", plain(project), &hash[..16]);
-        Self { folder: home.join("runs").join(project).join(plain(environment)) }
+    /// The folder of this project and environment; nothing is made yet.
+    pub(crate) fn new(home: &Path, project: &str, environment: &str) -> Self {
+        Self { folder: Self::of_project(home, project).join(plain(environment)) }
+    }
+
+    /// The folders of all environments of a project, by name.
+    pub(crate) fn all(home: &Path, project: &str) -> Result<Vec<Self>, FileError> {
+        let folder = Self::of_project(home, project);
+        let mut folders = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(FileError::new("read", &folder, source)),
+        };
+        folders.retain(|folder: &PathBuf| folder.is_dir());
+        folders.sort();
+        Ok(folders.into_iter().map(|folder| Self { folder }).collect())
+    }
+
+    /// The name of the environment, or what stands for it on disk.
+    pub(crate) fn name(&self) -> String {
+        self.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    fn of_project(home: &Path, project: &str) -> PathBuf {
+        home.join("runs").join(plain(project))
     }
 
     /// Takes the one writer's place, making the folder.
@@ -46,15 +85,29 @@ impl RunsFolder {
     }
 
     /// What the runs so far left behind.
-    pub(crate) fn left_behind(&self) -> Result<Replay, JournalError> {
-        let path = self.head();
-        let Some(text) = ss_durable::read_private(&path)? else { return Ok(Replay::default()) };
-        let head: Head = serde_json::from_slice(&text)
-            .map_err(|error| JournalError::DamagedHead { path, reason: error.to_string() })?;
+    pub(crate) fn left_behind(&self) -> Result<LeftBehind, JournalError> {
+        let Some(head) = self.read_head()? else { return Ok(LeftBehind::default()) };
         if head.ended {
-            return Ok(Replay { open: head.open, ..Replay::default() });
+            let replay = Replay { open: head.open, ..Replay::default() };
+            return Ok(LeftBehind { replay, unfinished: None });
         }
-        Ok(reader::replay(reader::read(&self.journal_of(head.run))?))
+        let replay = reader::replay(self.lines(head.run)?);
+        Ok(LeftBehind { replay, unfinished: Some(head.run) })
+    }
+
+    /// What the journal of a run says.
+    pub(crate) fn lines(&self, run: Uuid) -> Result<Vec<Line>, JournalError> {
+        reader::read(&self.journal_of(run))
+    }
+
+    /// The receipts.
+    pub(crate) fn receipts(&self) -> Chain {
+        Chain::new(self.folder.join("receipts"))
+    }
+
+    /// The newest receipt as the last run knew it.
+    pub(crate) fn newest_receipt(&self) -> Result<Option<Link>, JournalError> {
+        Ok(self.read_head()?.and_then(|head| head.receipt))
     }
 
     /// Begins a run: its journal holds what earlier runs left open, then `head.json` names it.
@@ -76,16 +129,43 @@ impl RunsFolder {
             let flush = if records.peek().is_some() { Flush::Later } else { Flush::Now };
             journal.append(record, flush)?;
         }
-        self.write_head(&Head { run, ended: false, open: OpenOps::new() })?;
+        let receipt = self.newest_receipt()?;
+        self.write_head(&Head { run, ended: false, open: OpenOps::new(), receipt })?;
+        self.prune(run);
         Ok(Arc::new(journal))
     }
 
-    /// Records that a run ended and what it left open.
-    ///
-    /// That is read back from the journal: what is written passed the scrubber, what is in memory did not.
-    pub(crate) fn end(&self, run: Uuid) -> Result<(), JournalError> {
-        let open = reader::replay(reader::read(&self.journal_of(run))?).open;
-        self.write_head(&Head { run, ended: true, open })
+    /// Records that a run ended, what it left open by its records, and its receipt.
+    pub(crate) fn end(&self, run: Uuid, lines: Vec<Line>, receipt: Link) -> Result<(), JournalError> {
+        let open = reader::replay(lines).open;
+        self.write_head(&Head { run, ended: true, open, receipt: Some(receipt) })
+    }
+
+    /// Drops the oldest journals. One that stays because it cannot be removed does no harm.
+    fn prune(&self, newest: Uuid) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        let mut runs: Vec<_> = entries
+            .flatten()
+            .filter(|entry| {
+                let run = entry.file_name().to_str().and_then(|name| name.parse::<Uuid>().ok());
+                run.is_some_and(|run| run != newest)
+            })
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        runs.sort();
+        for (_, folder) in runs.iter().rev().skip(KEPT_JOURNALS) {
+            if let Err(error) = std::fs::remove_dir_all(folder) {
+                tracing::debug!(%error, folder = %folder.display(), "an old journal stays");
+            }
+        }
+    }
+
+    fn read_head(&self) -> Result<Option<Head>, JournalError> {
+        let path = self.head();
+        let Some(text) = ss_durable::read_private(&path)? else { return Ok(None) };
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| JournalError::DamagedHead { path, reason: error.to_string() })
     }
 
     fn write_head(&self, head: &Head) -> Result<(), JournalError> {

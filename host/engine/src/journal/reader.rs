@@ -9,7 +9,9 @@ use ss_durable::FileError;
 use ss_provider::State;
 
 use super::line::{self, Line};
-use super::{Intent, JournalError, OpId, OpKind, OpenOp, OpenOps, Record, Sent, Settled};
+use super::{
+    Intent, JournalError, OpId, OpKind, OpenOp, OpenOps, Record, Resolution, Restore, Sent, Settled,
+};
 
 /// The most that is read of a journal: far more than the largest run writes.
 const MAX_BYTES: u64 = 512 << 20;
@@ -56,10 +58,12 @@ pub(crate) struct Replay {
     pub open: OpenOps,
     /// What the run achieved and did not commit; none where a service was destroyed.
     pub uncommitted: BTreeMap<String, Option<State>>,
+    /// What it was about to restore and may not have.
+    pub restoring: Option<Restore>,
 }
 
 /// Adds up the records.
-pub(crate) fn replay(lines: Vec<Line>) -> Replay {
+pub(crate) fn replay(lines: impl IntoIterator<Item = Line>) -> Replay {
     let mut folded = Replay::default();
     let mut services: HashMap<OpId, (String, OpKind)> = HashMap::new();
     // Where in its service's list of effects an effect stands.
@@ -108,11 +112,38 @@ pub(crate) fn replay(lines: Vec<Line>) -> Replay {
                     folded.open.remove(service);
                 }
             }
-            Record::Commit { .. } => folded.uncommitted.clear(),
-            Record::RunBegin(_) | Record::Request { .. } | Record::RunEnd { .. } => {}
+            Record::Restore(restore) => {
+                folded.uncommitted.clone_from(&restore.states);
+                folded.restoring = Some(restore);
+            }
+            Record::Resolved { service, resolution } => resolve(&mut folded, service, resolution),
+            Record::Commit { .. } => {
+                folded.uncommitted.clear();
+                folded.restoring = None;
+            }
+            Record::RunBegin(_)
+            | Record::Planned(_)
+            | Record::Request { .. }
+            | Record::Service(_)
+            | Record::RunEnd { .. } => {}
         }
     }
     folded
+}
+
+/// What a person says counts as if it had been observed.
+fn resolve(folded: &mut Replay, service: String, resolution: Resolution) {
+    match resolution {
+        Resolution::Adopted { state } => {
+            folded.open.remove(&service);
+            folded.uncommitted.insert(service, Some(state));
+        }
+        Resolution::Absent => drop(folded.open.remove(&service)),
+        Resolution::Forgotten => {
+            folded.open.remove(&service);
+            folded.uncommitted.insert(service, None);
+        }
+    }
 }
 
 fn open_op<'a>(

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ss_provider::{Action, Effect, EffectId, EffectOutcome, Failure, Identity, RequestRecord, State};
 use uuid::Uuid;
 
+use crate::plan::Call;
 use crate::resolve::Declared;
+use crate::run::ServiceReport;
+use crate::store::StateChanges;
 
 /// Number of an operation within its run, from 1.
 pub type OpId = u64;
@@ -30,6 +34,17 @@ pub enum Record {
     RunBegin(RunBegin),
     /// An operation of an earlier run that is not settled yet.
     Carried(OpenOp),
+    /// A request that was made while the run was planned.
+    Planned(Call),
+    /// Credentials and states are about to be made what they were at an earlier run.
+    Restore(Restore),
+    /// A person has said what became of an unfinished operation.
+    Resolved {
+        /// The service.
+        service: String,
+        /// What became of it.
+        resolution: Resolution,
+    },
     /// A provider is about to be called.
     OpIntent(Intent),
     /// Something outside is about to change.
@@ -54,6 +69,8 @@ pub enum Record {
     Request {
         /// The operation.
         op: OpId,
+        /// The service that it was for.
+        service: String,
         /// What was asked.
         request: RequestRecord,
         /// How it ended.
@@ -78,6 +95,9 @@ pub enum Record {
         /// Names of the credentials that went to the vault.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         credentials: Vec<String>,
+        /// Where the service can be reached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
     /// The operation failed.
     OpFailed {
@@ -88,12 +108,17 @@ pub enum Record {
         /// Why.
         failure: Failure,
     },
+    /// What became of a service, for the receipt.
+    Service(ServiceReport),
     /// Vault and overlay hold what the run achieved.
     Commit {
         /// Digest of the states that were written.
         states: String,
         /// Whether an overlay was edited.
         overlay: bool,
+        /// What the vault holds now, for a rollback to this run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        snapshot: Option<String>,
     },
     /// The last record of a run.
     RunEnd {
@@ -124,6 +149,8 @@ pub enum RunStatus {
     Failed,
     /// A person stopped it.
     Cancelled,
+    /// It was cut short: killed, or the machine went down.
+    Interrupted,
 }
 
 /// The circumstances of a run.
@@ -135,15 +162,65 @@ pub struct RunBegin {
     pub command: String,
     /// Version of `ss`.
     pub version: String,
+    /// Who called it, and on which machine.
+    pub actor: String,
     /// The project.
     pub project: String,
     /// The environment.
     pub environment: String,
     /// Digest of the plan that is applied.
     pub plan: String,
+    /// That plan, without secrets.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub planned: Value,
+    /// The services that the run is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<Subject>,
     /// Digest of the lockfile, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+}
+
+/// A service that a run is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Its id.
+    pub service: String,
+    /// What its file says to its provider; none if nobody takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
+    /// The plugin; none if nobody takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Identity>,
+    /// The services that come before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+}
+
+/// What a rollback makes of vault and overlay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Restore {
+    /// The run that is gone back to.
+    pub run: Uuid,
+    /// The vault's content.
+    pub snapshot: String,
+    /// The state of each service that has one now or had one then; none where it had none.
+    pub states: StateChanges,
+}
+
+/// What a person says became of an unfinished operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "as")]
+pub enum Resolution {
+    /// It made this resource.
+    Adopted {
+        /// The resource.
+        state: State,
+    },
+    /// It made nothing.
+    Absent,
+    /// Whatever it made is no longer this project's.
+    Forgotten,
 }
 
 /// An operation that is about to start.

@@ -12,6 +12,7 @@ use ss_secret::Scrubber;
 
 use super::line::{Line, genesis, seal};
 use super::{JournalError, OpId, Record};
+use crate::plan::Call;
 
 /// The journal of a run, shared by its operations.
 ///
@@ -87,9 +88,9 @@ impl Journal {
         Some(JournalError::Closed { path: self.path.clone(), reason })
     }
 
-    /// The journal as the operation `op` sees it.
-    pub(crate) fn of(self: &Arc<Self>, op: OpId) -> OpJournal {
-        OpJournal { journal: self.clone(), op, begun: AtomicU64::new(0) }
+    /// The journal as the operation `op` of a service sees it.
+    pub(crate) fn of(self: &Arc<Self>, op: OpId, service: &str) -> OpJournal {
+        OpJournal { journal: self.clone(), op, service: service.to_owned(), begun: AtomicU64::new(0) }
     }
 
     /// The line as JSON without any secret. Texts are scrubbed; what still leaks is refused.
@@ -116,7 +117,8 @@ impl std::fmt::Debug for Journal {
     }
 }
 
-fn scrub(value: &mut Value, scrubber: &Scrubber) {
+/// Hides every secret in the texts of a value.
+pub(crate) fn scrub(value: &mut Value, scrubber: &Scrubber) {
     match value {
         Value::String(text) => {
             if let std::borrow::Cow::Owned(clean) = scrubber.scrub(text) {
@@ -134,6 +136,7 @@ fn scrub(value: &mut Value, scrubber: &Scrubber) {
 pub(crate) struct OpJournal {
     journal: Arc<Journal>,
     op: OpId,
+    service: String,
     begun: AtomicU64,
 }
 
@@ -161,7 +164,12 @@ impl Effects for OpJournal {
     }
 
     fn observe(&self, request: &RequestRecord, outcome: &EffectOutcome) {
-        let record = Record::Request { op: self.op, request: request.clone(), outcome: outcome.clone() };
+        let record = Record::Request {
+            op: self.op,
+            service: self.service.clone(),
+            request: request.clone(),
+            outcome: outcome.clone(),
+        };
         if let Err(error) = self.journal.append(record, Flush::Later) {
             tracing::warn!(%error, "a request is not in the journal");
         }
@@ -176,9 +184,21 @@ impl Effects for OpJournal {
     }
 }
 
-/// For calls that may change nothing. Their requests go to the journal of the run, if there is one.
+/// For calls that may change nothing. What is kept of their requests depends on what they are for.
 #[derive(Debug)]
-pub(crate) struct ReadOnly(pub Option<OpJournal>);
+pub(crate) enum ReadOnly {
+    /// Nothing is.
+    Unwitnessed,
+    /// They are part of a run.
+    Journalled(OpJournal),
+    /// They are part of a plan, whose run will journal them.
+    Collected {
+        /// The service that they are for.
+        service: String,
+        /// Where they are kept.
+        calls: Arc<Mutex<Vec<Call>>>,
+    },
+}
 
 impl Effects for ReadOnly {
     fn begin(&self, effect: &Effect) -> std::io::Result<EffectId> {
@@ -188,8 +208,18 @@ impl Effects for ReadOnly {
     fn end(&self, _id: EffectId, _outcome: &EffectOutcome) {}
 
     fn observe(&self, request: &RequestRecord, outcome: &EffectOutcome) {
-        if let Some(journal) = &self.0 {
-            journal.observe(request, outcome);
+        match self {
+            Self::Unwitnessed => {}
+            Self::Journalled(journal) => journal.observe(request, outcome),
+            Self::Collected { service, calls } => {
+                let call = Call {
+                    service: service.clone(),
+                    ended: Timestamp::now(),
+                    request: request.clone(),
+                    outcome: outcome.clone(),
+                };
+                calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+            }
         }
     }
 

@@ -1,14 +1,17 @@
 //! The plan: what an apply would do to each service, and why some are left out.
 
 mod run;
+mod saved;
 
-use serde::Serialize;
-use ss_provider::{Failure, Plan};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use ss_provider::{Action, EffectOutcome, Failure, Plan, RequestRecord};
 
 use crate::resolve::digest_of;
 use crate::route::SkipReason;
 
 pub(crate) use run::plan;
+pub use saved::{SAVED_PLAN, SavedPlan};
 
 /// What an apply would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +25,39 @@ pub struct SystemPlan {
     /// What a person should know and that stops nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The requests that were made for it.
+    #[serde(skip)]
+    pub(crate) calls: Vec<Call>,
+}
+
+/// How many services of a plan each thing would be done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct PlanCounts {
+    /// Made.
+    pub create: usize,
+    /// Changed in place.
+    pub update: usize,
+    /// Deleted and made anew.
+    pub replace: usize,
+    /// Left as they are.
+    pub unchanged: usize,
+    /// Nobody's to handle.
+    pub skip: usize,
+    /// Not to be planned.
+    pub problems: usize,
+}
+
+/// A request that changed nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The service that it was for.
+    pub service: String,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What was asked.
+    pub request: RequestRecord,
+    /// How it ended.
+    pub outcome: EffectOutcome,
 }
 
 /// What an apply would do to one service.
@@ -69,6 +105,24 @@ impl SystemPlan {
     /// SHA-256 in hex of the plan's canonical JSON.
     pub fn digest(&self) -> String {
         digest_of(self)
+    }
+
+    /// How many services each thing would be done to.
+    pub fn counts(&self) -> PlanCounts {
+        let mut counts = PlanCounts::default();
+        for entry in &self.entries {
+            *match &entry.decision {
+                Decision::Skip { .. } => &mut counts.skip,
+                Decision::Problem { .. } => &mut counts.problems,
+                Decision::Apply(plan) => match plan.action {
+                    Action::Create => &mut counts.create,
+                    Action::Update => &mut counts.update,
+                    Action::Replace => &mut counts.replace,
+                    Action::Nothing => &mut counts.unchanged,
+                },
+            } += 1;
+        }
+        counts
     }
 
     /// The services that an apply could not provision.

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
-use ss_provider::{Cancel, Failure, FailureKind, Plan};
+use ss_provider::{Cancel, Change, Failure, FailureKind, Plan};
 use ss_secret::Seals;
 
-use super::{Decision, PlanEntry, SystemPlan};
+use super::{Call, Decision, PlanEntry, SystemPlan};
 use crate::core::{Core, Known, Ready, Selection, Surroundings};
 use crate::error::EngineError;
 use crate::journal::ReadOnly;
@@ -27,10 +27,12 @@ pub(crate) async fn plan(core: &Arc<Core>, selection: &Selection) -> Result<Syst
     let known = Arc::new(core.known()?);
     let chosen: Arc<HashSet<String>> =
         Arc::new(selected.iter().map(|&at| core.services[at].id.clone()).collect());
+    let calls = Arc::new(Mutex::new(Vec::new()));
     let entries: Vec<PlanEntry> = stream::iter(selected)
         .map(|at| {
             let (core, known, chosen) = (core.clone(), known.clone(), chosen.clone());
-            let task = tokio::spawn(async move { plan_service(&core, at, &known, &chosen).await });
+            let calls = calls.clone();
+            let task = tokio::spawn(async move { plan_service(&core, at, &known, &chosen, &calls).await });
             async move { (at, task.await) }
         })
         .buffered(core.limits.reads)
@@ -42,6 +44,7 @@ pub(crate) async fn plan(core: &Arc<Core>, selection: &Selection) -> Result<Syst
         environment: core.environment.clone(),
         entries,
         warnings: known.warnings.clone(),
+        calls: std::mem::take(&mut *calls.lock().unwrap_or_else(PoisonError::into_inner)),
     })
 }
 
@@ -59,7 +62,13 @@ impl Core {
     }
 }
 
-async fn plan_service(core: &Core, at: usize, known: &Known, chosen: &HashSet<String>) -> PlanEntry {
+async fn plan_service(
+    core: &Core,
+    at: usize,
+    known: &Known,
+    chosen: &HashSet<String>,
+    calls: &Arc<Mutex<Vec<Call>>>,
+) -> PlanEntry {
     let service = &core.services[at];
     let mut entry = PlanEntry {
         service: service.id.clone(),
@@ -70,7 +79,7 @@ async fn plan_service(core: &Core, at: usize, known: &Known, chosen: &HashSet<St
         decision: Decision::Skip { reason: service.skip.clone().unwrap_or(SkipReason::NoProvisioner) },
     };
     for ready in &service.candidates {
-        let planned = plan_with(core, ready, known, chosen).await;
+        let planned = plan_with(core, ready, known, chosen, calls).await;
         match planned {
             // The plugin does not take it after all; the next one that claims the shape may.
             Ok(None) => continue,
@@ -90,6 +99,7 @@ async fn plan_with(
     ready: &Ready,
     known: &Known,
     chosen: &HashSet<String>,
+    calls: &Arc<Mutex<Vec<Call>>>,
 ) -> Result<Option<Plan>, Failure> {
     let declared = &ready.declared;
     let existing = core.existing(declared, known)?;
@@ -100,7 +110,7 @@ async fn plan_with(
         return Ok(None);
     }
     let surroundings = Surroundings {
-        effects: Arc::new(ReadOnly(None)),
+        effects: Arc::new(ReadOnly::Collected { service: declared.service.clone(), calls: calls.clone() }),
         progress: Arc::new(Unobserved),
         cancel: Cancel::default(),
     };
@@ -119,12 +129,17 @@ impl Core {
     fn showable(&self, mut plan: Plan) -> Plan {
         plan.detail = self.without_secrets(&plan.detail);
         for change in &mut plan.changes {
-            change.field = self.without_secrets(&change.field);
-            for value in [&mut change.before, &mut change.after].into_iter().flatten() {
-                change.sensitive |= self.hide_secrets(value);
-            }
+            self.hide_in(change);
         }
         plan
+    }
+
+    /// Hides what must not be shown of a change.
+    pub(crate) fn hide_in(&self, change: &mut Change) {
+        change.field = self.without_secrets(&change.field);
+        for value in [&mut change.before, &mut change.after].into_iter().flatten() {
+            change.sensitive |= self.hide_secrets(value);
+        }
     }
 
     /// Hides what must not be shown in all texts of the value; says whether there was anything.

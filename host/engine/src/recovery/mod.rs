@@ -8,6 +8,7 @@ mod search;
 mod standing;
 mod start;
 
+pub(crate) use search::described;
 use search::search;
 use standing::{Standing, standing};
 

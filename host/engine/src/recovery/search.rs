@@ -50,7 +50,8 @@ fn rest_of(settle: Duration, open: &OpenOp, now: Timestamp) -> Duration {
 /// The failure that stops a service whose provider cannot say what is there.
 pub(crate) fn stop(open: &OpenOp, why: &Failure) -> Failure {
     let provider = &open.intent.declared.provider;
-    let sent: Vec<String> = open.effects.iter().filter(|sent| may_have_created(sent)).map(describe).collect();
+    let sent: Vec<String> =
+        open.effects.iter().filter(|sent| may_have_created(sent)).map(described).collect();
     let message = format!(
         "an interrupted run sent {} and it is not known what came of it; `{provider}` could not be asked: {}",
         sent.join(", then "),
@@ -67,7 +68,7 @@ pub(crate) fn stop(open: &OpenOp, why: &Failure) -> Failure {
 }
 
 /// An effect as a person needs it to look for its trace: what, when, and how it ended.
-fn describe(sent: &Sent) -> String {
+pub(crate) fn described(sent: &Sent) -> String {
     let what = match &sent.effect {
         Effect::Request(request) => format!("`{} https://{}{}`", request.method, request.host, request.path),
         Effect::Spawn { program } => format!("the start of `{program}`"),

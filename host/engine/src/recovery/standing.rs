@@ -57,6 +57,7 @@ mod tests {
             host: "api.example".into(),
             path: "/things".into(),
             body_digest: String::new(),
+            grant: String::new(),
         })
     }
 

@@ -67,6 +67,27 @@ impl Core {
         })
     }
 
+    /// What an interrupted operation left of a service that has no state; none if there is nothing.
+    ///
+    /// # Errors
+    /// If that cannot be known.
+    pub(crate) async fn left_of(
+        &self,
+        ready: &Ready,
+        known: &Known,
+        surroundings: &Surroundings,
+        settle: Duration,
+    ) -> Result<Option<State>, Failure> {
+        let Some(open) = known.open.get(&ready.declared.service) else { return Ok(None) };
+        match standing(open, None) {
+            Standing::Retry => Ok(None),
+            Standing::Adopted { state } => Ok(Some(state)),
+            Standing::Resume { .. } | Standing::Search => {
+                self.look_for(open, ready, surroundings, settle).await
+            }
+        }
+    }
+
     /// Asks for what the interrupted operation left: under the declaration and the key that it had, which
     /// the file may have changed since.
     async fn look_for(

@@ -129,7 +129,7 @@ impl Resolver {
         };
         let service = key.split('.').next().filter(|service| self.services.contains(*service));
         let may_wait = service.is_some_and(|service| purpose.may_wait_for(service));
-        if may_wait || matches!(purpose, Purpose::Look) {
+        if may_wait || purpose.only_looks() {
             return Ok(Reference { value: None, canonical });
         }
         let looked = match tried.as_slice() {

@@ -38,6 +38,8 @@ pub(crate) enum Purpose<'a> {
     Apply,
     /// To be looked at: what is not known does not matter.
     Look,
+    /// To be compared or torn down: as looking at it, but not without the API key.
+    Examine,
 }
 
 /// A service ready to be handed to its provider.
@@ -77,7 +79,7 @@ impl Resolver {
         let seals = Seals::new();
         let api_key = self.api_key(declared, description, &seals, purpose)?;
         let (options, unknown) = self.options(declared, description, &seals, purpose)?;
-        if !matches!(purpose, Purpose::Look) {
+        if !purpose.only_looks() {
             let faults = self.schemas.check(description, &options, &unknown);
             if let Some(fault) = faults.into_iter().find(|fault| fault.fatal) {
                 return Err(invalid(declared, &fault));
@@ -132,7 +134,7 @@ impl Resolver {
         purpose: Purpose<'_>,
     ) -> Result<Option<Credential>, Failure> {
         // Whoever only looks has no use for it.
-        if matches!(purpose, Purpose::Look) {
+        if purpose.only_looks() {
             return Ok(None);
         }
         if let Some(known) = self.store.credential(source, name).map_err(unusable)? {
@@ -159,12 +161,17 @@ impl Resolver {
 }
 
 impl Purpose<'_> {
+    /// Whether what the service takes from others does not matter.
+    pub(crate) fn only_looks(self) -> bool {
+        matches!(self, Purpose::Look | Purpose::Examine)
+    }
+
     /// Whether a value that this service would offer may be missing.
     fn may_wait_for(self, service: &str) -> bool {
         match self {
             Purpose::Plan(will_offer) => will_offer(service),
             Purpose::Apply => false,
-            Purpose::Look => true,
+            Purpose::Look | Purpose::Examine => true,
         }
     }
 }

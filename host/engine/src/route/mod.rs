@@ -7,8 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ss_provider::{Provider, Providers};
+
+use crate::core::Scope;
 
 /// What a service says about who should take it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,7 +53,7 @@ pub(crate) enum Block {
 }
 
 /// Why a service is left out. Never an error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "reason")]
 pub enum SkipReason {
     /// Nobody provisions services like this.
@@ -61,11 +63,13 @@ pub enum SkipReason {
         /// The name.
         name: String,
         /// A provider of a similar name.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         did_you_mean: Option<String>,
     },
     /// Terraform's, which another command applies.
     Terraform,
+    /// It runs on this machine, or is found by its shape: another command handles it.
+    LeftToProvision,
 }
 
 impl SkipReason {
@@ -75,13 +79,14 @@ impl SkipReason {
             Self::NoProvisioner => "no provisioner".to_owned(),
             Self::UnknownProvider { name, .. } => format!("no provisioner `{name}`"),
             Self::Terraform => "Terraform target".to_owned(),
+            Self::LeftToProvision => "handled by `ss provision`".to_owned(),
         }
     }
 
     /// What a person may want to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoProvisioner => None,
+            Self::NoProvisioner | Self::LeftToProvision => None,
             Self::UnknownProvider { did_you_mean, .. } => {
                 did_you_mean.as_ref().map(|name| format!("did you mean `{name}`?"))
             }
@@ -130,12 +135,33 @@ impl Router {
     /// Where a service goes. `has` says whether the service has a key.
     pub(crate) fn route(&self, wanted: Wanted<'_>, has: impl Fn(&str) -> bool) -> Route {
         match (wanted.target, wanted.provider) {
-            (Some(TERRAFORM), _) => Route::Skip(SkipReason::Terraform),
+            (Some(TERRAFORM), _) => self.terraform(Block::Target),
             (Some(EXTERNAL), _) => Route::Skip(SkipReason::NoProvisioner),
             (Some(name), _) => self.named(name, wanted.local, Block::Target),
-            (None, Some(TERRAFORM)) => Route::Skip(SkipReason::Terraform),
+            (None, Some(TERRAFORM)) => self.terraform(Block::Provision),
             (None, Some(name)) => self.named(name, wanted.local, Block::Provision),
             (None, None) => self.shaped(wanted.kind, has),
+        }
+    }
+
+    /// Terraform, if whoever composed the engine gave it an executor under that name.
+    fn terraform(&self, block: Block) -> Route {
+        match self.providers.get(TERRAFORM) {
+            Some(provider) => Route::To(vec![Candidate { provider, block }]),
+            None => Route::Skip(SkipReason::Terraform),
+        }
+    }
+
+    /// What is left of a route within a command's scope.
+    pub(crate) fn within(&self, scope: Scope, wanted: Wanted<'_>, route: Route) -> Route {
+        let Route::To(candidates) = &route else { return route };
+        let by_shape = wanted.target.is_none() && wanted.provider.is_none();
+        let is = |name: &str| candidates.iter().any(|c| c.provider.description().provider == name);
+        let here = candidates.iter().any(|c| self.providers.acts_here(&c.provider.description().provider));
+        match scope {
+            Scope::Provision if is(TERRAFORM) => Route::Skip(SkipReason::Terraform),
+            Scope::Deploy if by_shape || here => Route::Skip(SkipReason::LeftToProvision),
+            _ => route,
         }
     }
 

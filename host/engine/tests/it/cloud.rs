@@ -33,6 +33,10 @@ pub struct Cloud {
     pub began: Mutex<Vec<String>>,
     /// What each provision was given as environment, tokens resolved.
     pub environments: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Services in the order in which they were torn down.
+    pub destroyed: Mutex<Vec<String>>,
+    /// What `observe` says of a service.
+    pub drifted: Mutex<BTreeMap<String, Change>>,
     /// Idempotency keys of the creates.
     pub keys: Mutex<Vec<String>>,
 }
@@ -78,6 +82,8 @@ pub struct Manner {
     pub metadata: fn(&Service) -> Value,
     /// Stays in its call until cancelled.
     pub hangs: bool,
+    /// Says its credential wherever it may say something.
+    pub blabs: bool,
 }
 
 impl Default for Manner {
@@ -92,6 +98,7 @@ impl Default for Manner {
             pause: Duration::ZERO,
             metadata: |_| json!({}),
             hangs: false,
+            blabs: false,
         }
     }
 }
@@ -147,6 +154,7 @@ fn request(method: &str, service: &Service) -> Effect {
         host: "api.cloudy.example".into(),
         path: format!("/things/{}", service.id),
         body_digest: String::new(),
+        grant: String::new(),
     })
 }
 
@@ -236,8 +244,19 @@ impl Provider for Fake {
         };
         operation.progress.step("Thing created");
         let url = Secret::new(format!("cloudy://user:pass-of-{}@host", service.id));
+        let mut summary = format!("thing {}", state.resource_id);
+        if self.manner.blabs {
+            // What it was given, it tells: others' secrets in its environment, in the summary of its own.
+            for variable in &service.env {
+                let value = seals.resolve(&variable.value, |_| true).unwrap();
+                let value = value.expose_str().unwrap();
+                operation.progress.step(&format!("connecting to {value}"));
+                operation.progress.log("info", &format!("in base64: {}", hex::encode(value)));
+                summary.push_str(&format!(" with {value}"));
+            }
+        }
         Ok(Outcome {
-            summary: format!("thing {}", state.resource_id),
+            summary,
             state,
             credentials: vec![Credential { name: "URL".into(), value: url, sensitive: true }],
         })
@@ -248,8 +267,8 @@ impl Provider for Fake {
         Ok(Health { healthy, message: format!("thing {} looked at", state.resource_id), raw: None })
     }
 
-    async fn observe(&self, _operation: &Operation, _state: &State) -> Result<Vec<Change>, Failure> {
-        Ok(vec![])
+    async fn observe(&self, operation: &Operation, _state: &State) -> Result<Vec<Change>, Failure> {
+        Ok(self.cloud.drifted.lock().unwrap().get(&operation.service.id).cloned().into_iter().collect())
     }
 
     async fn find(&self, operation: &Operation) -> Result<Option<State>, Failure> {
@@ -265,7 +284,17 @@ impl Provider for Fake {
         }
     }
 
-    async fn destroy(&self, _operation: &Operation, _state: &State) -> Result<(), Failure> {
+    async fn destroy(&self, operation: &Operation, state: &State) -> Result<(), Failure> {
+        let Operation { service, effects, .. } = operation;
+        if let Some(kind) = self.cloud.failing.lock().unwrap().get(&service.id) {
+            return Err(Failure::new(kind.clone(), "the cloud says no"));
+        }
+        let effect = effects.begin(&request("DELETE", service)).map_err(unrecorded)?;
+        self.cloud.destroyed.lock().unwrap().push(service.id.clone());
+        if let Some(ids) = self.cloud.resources.lock().unwrap().get_mut(thing_of(service)) {
+            ids.retain(|id| *id != state.resource_id);
+        }
+        effects.end(effect, &answered(204));
         Ok(())
     }
 }

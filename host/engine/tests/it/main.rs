@@ -4,6 +4,7 @@
 
 mod apply;
 mod cloud;
+mod operate;
 mod plan;
 mod recovery;
 mod routing;

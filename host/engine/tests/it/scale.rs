@@ -35,6 +35,8 @@ fn large_systems_are_planned_quickly() {
                     home: world.home(),
                     user_home: None,
                     approved: false,
+                    scope: ss_engine::Scope::Provision,
+                    actor: "me@here".into(),
                     command: "ss provision".into(),
                     version: "0.1.0".into(),
                     lock_digest: None,

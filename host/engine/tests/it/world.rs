@@ -1,12 +1,12 @@
 //! A home, a folder with the files of a system, a store in memory, and engines over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ss_engine::{
-    Engine, EngineConfig, EngineError, Event, Found, Interrupt, Limits, Lookup, Observer, RunReport,
+    Engine, EngineConfig, EngineError, Event, Found, Interrupt, Limits, Lookup, Observer, RunReport, Scope,
     Selection, StateChanges, Store, StoreError, SystemPlan,
 };
 use ss_provider::{Credential, State, VaultKey};
@@ -22,6 +22,7 @@ pub struct World {
     pub watcher: Arc<Watcher>,
     pub limits: Limits,
     pub approved: bool,
+    pub scope: Scope,
     pub manners: Vec<Manner>,
     pub base: String,
     pub overlay: Option<String>,
@@ -38,6 +39,7 @@ impl World {
             watcher: Arc::default(),
             limits: Limits { settle: Duration::ZERO, grace: Duration::from_millis(50), ..Limits::default() },
             approved: false,
+            scope: Scope::Provision,
             manners: vec![Manner::default()],
             base: base.to_owned(),
             overlay: None,
@@ -96,6 +98,8 @@ impl World {
             user_home: Some("/home/me".into()),
             approved: self.approved,
             command: "ss provision".into(),
+            scope: self.scope,
+            actor: "me@here".into(),
             version: "0.1.0".into(),
             lock_digest: None,
             limits: self.limits,
@@ -157,6 +161,9 @@ impl Observer for Watcher {
     }
 }
 
+/// States and credentials as they were.
+type Snapshot = (BTreeMap<String, State>, BTreeMap<(String, String), Secret>);
+
 /// A vault without encryption.
 #[derive(Default)]
 pub struct MemoryStore {
@@ -164,11 +171,16 @@ pub struct MemoryStore {
     pub credentials: Mutex<BTreeMap<(String, String), Secret>>,
     pub values: Mutex<BTreeMap<String, Secret>>,
     pub full: Mutex<bool>,
+    pub snapshots: Mutex<Vec<Snapshot>>,
 }
 
 impl MemoryStore {
     pub fn set(&self, address: &str, value: &str) {
         self.values.lock().unwrap().insert(address.into(), Secret::new(value));
+    }
+
+    fn kept(&self, snapshot: &str) -> Snapshot {
+        self.snapshots.lock().unwrap()[snapshot.parse::<usize>().unwrap() - 1].clone()
     }
 
     fn writable(&self) -> Result<(), StoreError> {
@@ -218,6 +230,28 @@ impl Store for MemoryStore {
             known.insert((service.into(), credential.name.clone()), credential.value.clone());
         }
         Ok(())
+    }
+
+    fn snapshot(&self) -> Result<Option<String>, StoreError> {
+        self.writable()?;
+        let mut snapshots = self.snapshots.lock().unwrap();
+        snapshots.push((self.states.lock().unwrap().clone(), self.credentials.lock().unwrap().clone()));
+        Ok(Some(snapshots.len().to_string()))
+    }
+
+    fn restore(&self, snapshot: &str) -> Result<(), StoreError> {
+        self.writable()?;
+        let (states, credentials) = self.kept(snapshot);
+        *self.states.lock().unwrap() = states;
+        *self.credentials.lock().unwrap() = credentials;
+        Ok(())
+    }
+
+    fn changed_since(&self, snapshot: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let (_, then) = self.kept(snapshot);
+        let now = self.credentials.lock().unwrap();
+        let all: BTreeSet<_> = then.keys().chain(now.keys()).collect();
+        Ok(all.into_iter().filter(|id| then.get(*id) != now.get(*id)).cloned().collect())
     }
 
     fn inputs_key(&self, _: bool) -> Result<Option<Secret>, StoreError> {

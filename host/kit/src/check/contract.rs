@@ -215,6 +215,8 @@ fn validated(text: &str, provider: Arc<dyn Provider>) -> Result<(bool, Vec<Diagn
         home: "/example/home".into(),
         user_home: None,
         approved: true,
+        scope: ss_engine::Scope::Everything,
+        actor: String::new(),
         command: "ss plugin test".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         lock_digest: None,
@@ -259,6 +261,18 @@ impl Store for NoStore {
 
     fn inputs_key(&self, _: bool) -> Result<Option<Secret>, StoreError> {
         Ok(None)
+    }
+
+    fn snapshot(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    fn restore(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn changed_since(&self, _: &str) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn lookup(&self, address: &str) -> Result<Lookup, StoreError> {

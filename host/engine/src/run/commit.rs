@@ -25,10 +25,15 @@ impl Core {
             return Ok(Committed::default());
         }
         self.store.put_states(changes)?;
+        self.write_overlay(changes)
+    }
+
+    /// Writes the states of the services that the file still has into the overlay alone.
+    pub(crate) fn write_overlay(&self, changes: &StateChanges) -> Result<Committed, EngineError> {
         let Some(overlay) = &self.system.overlay else { return Ok(Committed::default()) };
         let failed = |reason: String| EngineError::Overlay { reason };
         let mut values: Vec<(&str, Option<Value>)> = Vec::with_capacity(changes.len());
-        for (service, state) in changes {
+        for (service, state) in changes.iter().filter(|(service, _)| self.index.contains_key(*service)) {
             let value = state.as_ref().map(serde_json::to_value).transpose();
             values.push((service, value.map_err(|error| failed(error.to_string()))?));
         }
