@@ -186,6 +186,15 @@ impl Engine {
         destroy::plan(&self.core, selection)
     }
 
+    /// Completes what a run that was cut short did not, and nothing else: for a command that finds nothing
+    /// more to do.
+    ///
+    /// # Errors
+    /// If another run is under way, or vault, overlay or journal cannot be used.
+    pub fn settle(&self, observer: &dyn Observer) -> Result<(), EngineError> {
+        self.core.settle_now(observer)
+    }
+
     /// Tears down what the plan names, dependents first.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::args;
 use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
 use crate::error::CommandError;
 use crate::render::live::Layout;
-use crate::render::run::{Counts, seconds, short, uncommitted, verdict, watched};
+use crate::render::run::{Counts, Warnings, seconds, short, uncommitted, verdict, watched};
 use crate::ui::{Style, Ui};
 
 /// Runs the command.
@@ -24,6 +24,8 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Destroy) -> Resu
         let planned = project.engine.plan_destroy(&selected).map_err(|error| engine_error(&error))?;
         print(ui, &project.file, &planned);
         if planned.entries.is_empty() {
+            // The run that saw to that may have been cut short before it forgot what is gone.
+            project.engine.settle(&Warnings(ui.clone())).map_err(|error| engine_error(&error))?;
             ui.document(&json!({ "plan": planned, "run": null }));
             return Ok(());
         }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::line::Line;
 use super::reader::{self, Replay};
 use super::{Flush, Journal, JournalError, OpenOps, Record, RunBegin};
+use crate::plan::Call;
 use crate::receipt::{Chain, Link};
 
 /// Journals that are kept beside the newest. Their receipts, which are kept for good, have all but the
@@ -118,17 +119,15 @@ impl RunsFolder {
         &self,
         begin: RunBegin,
         open: &OpenOps,
+        calls: Vec<Call>,
         scrubber: &Arc<Scrubber>,
     ) -> Result<Arc<Journal>, JournalError> {
         let run = begin.run;
         ss_durable::create_private_dir(&self.folder.join(run.to_string()))?;
         let journal = Journal::create(&self.journal_of(run), scrubber.clone())?;
         let carried = open.values().cloned().map(Record::Carried);
-        let mut records = std::iter::once(Record::RunBegin(begin)).chain(carried).peekable();
-        while let Some(record) = records.next() {
-            let flush = if records.peek().is_some() { Flush::Later } else { Flush::Now };
-            journal.append(record, flush)?;
-        }
+        let records = std::iter::once(Record::RunBegin(begin)).chain(carried);
+        journal.append_all(records.chain(calls.into_iter().map(Record::Planned)), Flush::Now)?;
         let receipt = self.newest_receipt()?;
         self.write_head(&Head { run, ended: false, open: OpenOps::new(), receipt })?;
         self.prune(run);

@@ -63,12 +63,25 @@ impl Journal {
 
     /// Appends a record.
     pub(crate) fn append(&self, record: Record, flush: Flush) -> Result<(), JournalError> {
+        self.append_all([record], flush)
+    }
+
+    /// Appends records in one write.
+    pub(crate) fn append_all(
+        &self,
+        records: impl IntoIterator<Item = Record>,
+        flush: Flush,
+    ) -> Result<(), JournalError> {
         let mut tail = self.lock();
         if let Some(reason) = &tail.closed {
             return Err(JournalError::Closed { path: self.path.clone(), reason: reason.clone() });
         }
-        let line = Line { seq: tail.seq, prev: tail.prev.clone(), at: Timestamp::now(), record };
-        let (text, sum) = seal(&self.clean(&line)?);
+        let (mut seq, mut prev, mut text) = (tail.seq, tail.prev.clone(), String::new());
+        for record in records {
+            let (line, sum) = seal(&self.clean(&Line { seq, prev, at: Timestamp::now(), record })?);
+            text.push_str(&line);
+            (seq, prev) = (seq + 1, sum);
+        }
         let written = match flush {
             Flush::Now => tail.file.append_durably(text.as_bytes()),
             Flush::Later => tail.file.append(text.as_bytes()),
@@ -77,8 +90,7 @@ impl Journal {
             tail.closed = Some(error.source.to_string());
             return Err(error.into());
         }
-        tail.seq += 1;
-        tail.prev = sum;
+        (tail.seq, tail.prev) = (seq, prev);
         Ok(())
     }
 

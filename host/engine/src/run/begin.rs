@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Interrupt, Run};
 use crate::core::{Core, Known};
 use crate::error::{EngineError, with_causes};
-use crate::journal::{Flush, Record, RunBegin, Subject};
+use crate::journal::{RunBegin, Subject};
 use crate::observer::{Event, Observer};
 use crate::plan::Call;
 use crate::resolve::digest_of;
@@ -72,12 +72,21 @@ impl Core {
             subjects,
             lock: self.lock_digest.clone(),
         };
-        let journal = self.runs.begin(begin, &known.open, &self.scrubber)?;
-        for call in calls {
-            journal.append(Record::Planned(call), Flush::Later)?;
-        }
+        let journal = self.runs.begin(begin, &known.open, calls, &self.scrubber)?;
         let ops = AtomicU64::new(0);
         Ok(Run { core: self.clone(), id, started, known, journal, observer, interrupt, ops, _lock: lock })
+    }
+
+    /// Takes the turn to complete what a cut run did not, and nothing else.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub(crate) fn settle_now(&self, observer: &dyn Observer) -> Result<(), EngineError> {
+        let _lock = self.lock()?;
+        for message in self.settle(&self.known()?)? {
+            self.warn(observer, &message);
+        }
+        Ok(())
     }
 
     /// Writes what a cut run achieved, and its receipt. Returns what a person should know.

@@ -52,15 +52,18 @@ impl Run {
         status: RunStatus,
     ) -> Vec<String> {
         let mut warnings: Vec<String> = committed.warning.into_iter().collect();
-        let snapshot = self.core.store.snapshot().unwrap_or_else(|error| {
-            warnings.push(format!("this run cannot be rolled back to: {}", with_causes(&error)));
-            None
-        });
+        let (snapshot, unkept) = match self.core.store.snapshot() {
+            Ok(snapshot) => (snapshot, None),
+            Err(error) => (None, Some(error)),
+        };
+        // Both usually have the same cause, which is told once.
         if let Err(error) = self.close(achieved, committed.overlay, snapshot, status) {
             warnings.push(format!(
                 "the end of the run is not recorded, so the next one looks at it again: {}",
                 with_causes(&error)
             ));
+        } else if let Some(error) = unkept {
+            warnings.push(format!("this run cannot be rolled back to: {}", with_causes(&error)));
         }
         warnings.iter().map(|message| self.warn(message)).collect()
     }
