@@ -100,8 +100,8 @@ impl Project {
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
         let (plugins, catalog) = host.plugins(&registries, &mut workspace, &system, &vault, locked).await?;
-        let scope = vault.scope(&system.project, &system.environment);
-        let keys = Keys::new(&vault, &catalog, Some(&scope));
+        let own = vault.scope(&system.project, &system.environment);
+        let keys = Keys::new(&vault, &catalog, Some(&own));
         let approved = files::approved(&system, &sources, &keys, &workspace)?;
         let logs = log_folder(&home, &system);
         let system = Arc::new(system);
