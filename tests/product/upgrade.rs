@@ -151,6 +151,8 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     let lock = environment.read(LOCK);
     assert!(lock.contains("version = \"0.1.1\"") && lock.contains("providers:local-process/two"), "{lock}");
     environment.succeed(&["provision"]);
+    let journals = journals(environment);
+    assert!(journals.contains("may use vault key `providers:local-process/two`, sealed"), "{journals}");
 
     // A version that asks for nothing new needs nobody; what it no longer asks for is gone.
     company.publish("0.1.2", ONE_KEY);
@@ -158,6 +160,22 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     let lock = environment.read(LOCK);
     assert!(lock.contains("version = \"0.1.2\"") && !lock.contains("/two"), "{lock}");
     environment.succeed(&["provision", "--locked"]);
+}
+
+/// Everything that the journals of this home say.
+fn journals(environment: &TestEnvironment) -> String {
+    let mut folders = vec![environment.ss_home().join("runs")];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                text.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    text
 }
 
 #[test]

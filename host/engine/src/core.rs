@@ -112,6 +112,8 @@ pub(crate) struct Core {
     pub version: String,
     pub actor: String,
     pub lock_digest: Option<String>,
+    /// What each plugin may do, as sentences, by provider.
+    pub grants: BTreeMap<String, Vec<String>>,
 }
 
 /// Routes every service. Calls no plugin.

@@ -1,6 +1,6 @@
 //! The engine as a command sees it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -104,8 +104,19 @@ impl Engine {
             version: config.version,
             actor: config.actor,
             lock_digest: config.lock_digest,
+            grants: BTreeMap::new(),
         };
         Ok(Self { core: Arc::new(core) })
+    }
+
+    /// The same engine, whose journal names what each plugin was granted: sentences by provider. To be
+    /// called before the engine is shared; it does nothing afterwards.
+    #[must_use]
+    pub fn granting(mut self, grants: BTreeMap<String, Vec<String>>) -> Self {
+        if let Some(core) = Arc::get_mut(&mut self.core) {
+            core.grants = grants;
+        }
+        self
     }
 
     /// What is wrong, or probably wrong, with routing and options. Reads no vault and calls no plugin.

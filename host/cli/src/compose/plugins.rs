@@ -35,8 +35,17 @@ pub struct Plugins {
     used: BTreeMap<String, Arc<dyn Provider>>,
     /// Those that may start processes or touch files of this machine.
     here: BTreeSet<String>,
+    /// What each may do, as sentences.
+    grants: BTreeMap<String, Vec<String>>,
     /// Of all plugins there are, so that a misspelt one finds the one that was meant.
     names: Vec<String>,
+}
+
+impl Plugins {
+    /// What each plugin may do, as sentences, by provider.
+    pub fn grants(&self) -> BTreeMap<String, Vec<String>> {
+        self.grants.clone()
+    }
 }
 
 impl Providers for Plugins {
@@ -150,7 +159,7 @@ impl<'a> Host<'a> {
             listings.iter().map(|listing| listing.plugin.name().name().to_owned()).collect();
         names.sort();
         let made = makers(system, vault);
-        let (mut used, mut here) = (BTreeMap::new(), BTreeSet::new());
+        let (mut used, mut here, mut grants) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         for Listing { plugin, description } in listings {
             if !is_used(system, &description) && !made.contains(&description.provider) {
                 continue;
@@ -166,6 +175,7 @@ impl<'a> Host<'a> {
             if granted.process.is_some() {
                 here.insert(name.name().to_owned());
             }
+            grants.insert(name.name().to_owned(), granted.sentences());
             let granted = grant(granted, self.endpoints(workspace, system, &name)?);
             let provider = self
                 .runtime
@@ -174,7 +184,7 @@ impl<'a> Host<'a> {
                 .map_err(|error| unusable(&name, &error))?;
             used.insert(name.name().to_owned(), provider);
         }
-        Ok((Plugins { used, here, names }, catalog))
+        Ok((Plugins { used, here, grants, names }, catalog))
     }
 
     /// Where the operator, or else the file, sends the plugin's requests.

@@ -104,6 +104,7 @@ impl Project {
         let keys = Keys::new(&vault, &catalog, Some(&own));
         let approved = files::approved(&system, &sources, &keys, &workspace)?;
         let logs = log_folder(&home, &system);
+        let grants = plugins.grants();
         let system = Arc::new(system);
         let store = VaultStore::new(
             vault,
@@ -127,7 +128,8 @@ impl Project {
             lock_digest: Some(workspace.lock().trust_digest().to_hex()),
             limits: Limits { applies: parallelism, ..Limits::default() },
         })
-        .map_err(|error| engine_error(&error))?;
+        .map_err(|error| engine_error(&error))?
+        .granting(grants);
         let mut findings = findings;
         findings.extend(engine.validate());
         findings.sort_by_key(|finding| {

@@ -179,6 +179,9 @@ pub struct RunBegin {
     /// Digest of the lockfile, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// What each plugin was granted, as sentences, by provider.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grants: BTreeMap<String, Vec<String>>,
 }
 
 /// A service that a run is about.

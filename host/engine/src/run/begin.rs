@@ -71,6 +71,7 @@ impl Core {
             planned: plan,
             subjects,
             lock: self.lock_digest.clone(),
+            grants: self.grants.clone(),
         };
         let journal = self.runs.begin(begin, &known.open, calls, &self.scrubber)?;
         let ops = AtomicU64::new(0);
