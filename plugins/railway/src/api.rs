@@ -1,228 +1,176 @@
 //! Railway's API: the calls that this plugin makes, and what it reads of the answers.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use ss_sdk::http::{Page, pages};
 use ss_sdk::{Context, Failure, FailureKind};
 
 use crate::documents as doc;
 use crate::graphql::Graphql;
+use crate::reader::Reader;
 
 /// Projects on a page.
 const PAGE: u32 = 100;
 
 /// A project.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Project {
     pub id: String,
-    #[serde(default)]
     pub name: String,
-    #[serde(default)]
     pub description: Option<String>,
-    #[serde(default)]
-    deleted_at: Option<String>,
-    #[serde(default)]
-    environments: Edges<Named>,
+    deleted: bool,
+    environments: Vec<Named>,
 }
 
 impl Project {
+    fn read(reader: &Reader, value: &Value) -> Self {
+        let Named { id, name, deleted } = Named::read(reader, value);
+        let nodes = reader.optional(value, "environments").map(|edges| reader.nodes(edges));
+        let environments = nodes.into_iter().flatten();
+        Self {
+            id,
+            name,
+            description: reader.optional_text(value, "description"),
+            deleted,
+            environments: environments.map(|node| Named::read(reader, &node)).collect(),
+        }
+    }
+
     /// The id of the environment of this name.
     pub fn environment(&self, name: &str) -> Option<&str> {
-        let mut environments = self.environments.nodes().filter(|known| known.deleted_at.is_none());
+        let mut environments = self.environments.iter().filter(|known| !known.deleted);
         environments.find(|known| known.name == name).map(|known| known.id.as_str())
     }
 
     /// The names of its environments.
     pub fn environment_names(&self) -> Vec<&str> {
-        self.environments.nodes().map(|known| known.name.as_str()).collect()
+        self.environments.iter().map(|known| known.name.as_str()).collect()
     }
 }
 
 /// Something with an id and a name.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Named {
     pub id: String,
-    #[serde(default)]
     pub name: String,
-    #[serde(default)]
-    deleted_at: Option<String>,
+    deleted: bool,
 }
 
-/// A Relay connection.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Edges<T> {
-    edges: Vec<Edge<T>>,
-    #[serde(default)]
-    page_info: PageInfo,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Edge<T> {
-    node: T,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    #[serde(default)]
-    has_next_page: bool,
-    #[serde(default)]
-    end_cursor: Option<String>,
-}
-
-impl<T> Default for Edges<T> {
-    fn default() -> Self {
-        Self { edges: Vec::new(), page_info: PageInfo::default() }
-    }
-}
-
-impl<T> Edges<T> {
-    fn nodes(&self) -> impl Iterator<Item = &T> {
-        self.edges.iter().map(|edge| &edge.node)
-    }
-
-    fn into_nodes(self) -> impl Iterator<Item = T> {
-        self.edges.into_iter().map(|edge| edge.node)
-    }
-
-    fn into_page(self) -> Page<T> {
-        let cursor = self.page_info.end_cursor.clone().filter(|_| self.page_info.has_next_page);
-        Page { items: self.into_nodes().collect(), cursor }
+impl Named {
+    fn read(reader: &Reader, value: &Value) -> Self {
+        Self {
+            id: reader.text(value, "id"),
+            name: reader.text_or_empty(value, "name"),
+            deleted: reader.optional_text(value, "deletedAt").is_some(),
+        }
     }
 }
 
 /// A service in one environment.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Instance {
-    #[serde(default)]
-    pub source: Option<Source>,
-    #[serde(default)]
-    pub latest_deployment: Option<Deployment>,
-    /// The other settings, under their names in the API.
-    #[serde(flatten)]
-    pub settings: BTreeMap<String, Value>,
-}
-
-/// What a service runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Source {
-    #[serde(default)]
+    /// The image that it runs.
     pub image: Option<String>,
-    #[serde(default)]
+    /// The repository that it runs.
     pub repo: Option<String>,
+    pub latest_deployment: Option<Deployment>,
+    /// All settings, under their names in the API.
+    pub settings: Value,
 }
 
 /// One attempt at running a service.
-#[derive(Debug, Clone, Deserialize)]
 pub struct Deployment {
     pub id: String,
     pub status: String,
 }
 
+impl Deployment {
+    fn read(reader: &Reader, value: &Value) -> Self {
+        Self { id: reader.text(value, "id"), status: reader.text(value, "status") }
+    }
+}
+
 /// A volume where it is mounted.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Volume {
     pub volume_id: String,
-    #[serde(default)]
-    pub service_id: Option<String>,
-    #[serde(default)]
     pub mount_path: String,
-    #[serde(default)]
-    deleted_at: Option<String>,
-    #[serde(default)]
-    is_pending_deletion: bool,
 }
 
 /// The domains of a service.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Domains {
-    #[serde(default)]
     pub service_domains: Vec<Domain>,
-    #[serde(default)]
     pub custom_domains: Vec<Domain>,
 }
 
 /// A domain.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Domain {
     pub id: String,
     pub domain: String,
-    #[serde(default)]
     pub target_port: Option<i64>,
-    #[serde(default)]
-    deleted_at: Option<String>,
     /// Of one's own domains only.
-    #[serde(default)]
     pub status: Option<DomainStatus>,
 }
 
 /// How far a domain of one's own has come.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct DomainStatus {
-    #[serde(default)]
     pub verified: bool,
-    #[serde(default)]
     pub certificate_status: String,
-    #[serde(default)]
     pub verification_dns_host: Option<String>,
-    #[serde(default)]
     pub verification_token: Option<String>,
-    #[serde(default)]
     pub dns_records: Vec<DnsRecord>,
 }
 
 /// A record that a domain of one's own needs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct DnsRecord {
-    #[serde(default)]
     pub record_type: String,
-    #[serde(default)]
     pub fqdn: String,
-    #[serde(default)]
     pub required_value: String,
 }
 
+impl Domain {
+    /// Those of a list that are not deleted.
+    fn read_all(reader: &Reader, value: &Value, member: &'static str) -> Vec<Self> {
+        let mut domains = Vec::new();
+        for value in reader.list_or_empty(value, member) {
+            let domain = Self {
+                id: reader.text(value, "id"),
+                domain: reader.text(value, "domain"),
+                target_port: reader.optional_number(value, "targetPort"),
+                status: reader.optional(value, "status").map(|status| DomainStatus::read(reader, status)),
+            };
+            if reader.optional_text(value, "deletedAt").is_none() {
+                domains.push(domain);
+            }
+        }
+        domains
+    }
+}
+
+impl DomainStatus {
+    fn read(reader: &Reader, value: &Value) -> Self {
+        let mut dns_records = Vec::new();
+        for record in reader.list_or_empty(value, "dnsRecords") {
+            dns_records.push(DnsRecord {
+                record_type: reader.text_or_empty(record, "recordType"),
+                fqdn: reader.text_or_empty(record, "fqdn"),
+                required_value: reader.text_or_empty(record, "requiredValue"),
+            });
+        }
+        Self {
+            verified: reader.flag(value, "verified"),
+            certificate_status: reader.text_or_empty(value, "certificateStatus"),
+            verification_dns_host: reader.optional_text(value, "verificationDnsHost"),
+            verification_token: reader.optional_text(value, "verificationToken"),
+            dns_records,
+        }
+    }
+}
+
 /// A way to a service over plain TCP.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct TcpProxy {
     pub domain: String,
     pub proxy_port: u16,
-    pub application_port: u16,
-    #[serde(default)]
-    deleted_at: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Me {
-    workspaces: Vec<Named>,
-}
-
-#[derive(Deserialize)]
-struct Services {
-    services: Edges<Named>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Volumes {
-    volume_instances: Edges<Volume>,
-}
-
-#[derive(Deserialize)]
-struct Id {
-    id: String,
 }
 
 /// Where a service is: project, environment, service.
@@ -246,8 +194,13 @@ impl<'h> Api<'h> {
 
     /// Id and name of every workspace of the key; none if it is a workspace's own, which cannot tell.
     pub fn workspaces(&self) -> Result<Option<Vec<Named>>, Failure> {
-        match self.graphql.ask("list the workspaces of the key", doc::ME, &json!({}), "me") {
-            Ok(Me { workspaces }) => Ok(Some(workspaces)),
+        let reader = Reader::new("list the workspaces of the key");
+        match self.graphql.ask(reader.purpose, doc::ME, &json!({}), "me") {
+            Ok(me) => {
+                let workspaces = reader.list(&me, "workspaces").iter();
+                let workspaces = workspaces.map(|workspace| Named::read(&reader, workspace)).collect();
+                reader.finish(Some(workspaces))
+            }
             // So is a key that is good for nothing; the list of projects tells.
             Err(failure) if failure.kind == FailureKind::Authentication => Ok(None),
             Err(failure) => Err(failure),
@@ -256,9 +209,11 @@ impl<'h> Api<'h> {
 
     /// Projects of exactly this name.
     pub fn projects_named(&self, name: &str, workspace: Option<&str>) -> Result<Vec<Project>, Failure> {
-        let mut projects = pages(|cursor| self.projects(workspace, PAGE, cursor))?;
-        projects.retain(|project| project.name == name && project.deleted_at.is_none());
-        Ok(projects)
+        let reader = Reader::new("look for the project");
+        let nodes = pages(|cursor| self.projects(workspace, PAGE, cursor))?;
+        let mut projects: Vec<Project> = nodes.iter().map(|node| Project::read(&reader, node)).collect();
+        projects.retain(|project| project.name == name && !project.deleted);
+        reader.finish(projects)
     }
 
     fn projects(
@@ -266,11 +221,12 @@ impl<'h> Api<'h> {
         workspace: Option<&str>,
         first: u32,
         after: Option<&str>,
-    ) -> Result<Page<Project>, Failure> {
+    ) -> Result<Page<Value>, Failure> {
+        let reader = Reader::new("look for the project");
         let variables = json!({ "workspaceId": workspace, "first": first, "after": after });
-        let page: Edges<Project> =
-            self.graphql.ask("look for the project", doc::PROJECTS, &variables, "projects")?;
-        Ok(page.into_page())
+        let found = self.graphql.ask(reader.purpose, doc::PROJECTS, &variables, "projects")?;
+        let page = reader.page(&found);
+        reader.finish(page)
     }
 
     /// A project, if it exists.
@@ -278,9 +234,12 @@ impl<'h> Api<'h> {
     /// Railway says "not authorized" of a project that is not there: it counts as gone if the key can do
     /// something else.
     pub fn project(&self, id: &str) -> Result<Option<Project>, Failure> {
-        let found = self.graphql.ask("read the project", doc::PROJECT, &json!({ "id": id }), "project");
-        match found {
-            Ok(project) => Ok(Some(project).filter(|project: &Project| project.deleted_at.is_none())),
+        let reader = Reader::new("read the project");
+        match self.graphql.ask(reader.purpose, doc::PROJECT, &json!({ "id": id }), "project") {
+            Ok(found) => {
+                let project = Project::read(&reader, &found);
+                reader.finish(Some(project).filter(|project| !project.deleted))
+            }
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) if failure.kind == FailureKind::Authentication => {
                 self.projects(None, 1, None).map(|_| None).map_err(|_| failure)
@@ -289,60 +248,102 @@ impl<'h> Api<'h> {
         }
     }
 
-    /// The services of a project that have this name or this id.
-    pub fn service(&self, project: &str, wanted: impl Fn(&Named) -> bool) -> Result<Option<Named>, Failure> {
-        let services = pages(|cursor| {
+    /// The service of a project that is wanted, such as by its name or its id.
+    pub fn service(&self, project: &str, wanted: &dyn Fn(&Named) -> bool) -> Result<Option<Named>, Failure> {
+        let reader = Reader::new("list the services");
+        let nodes = pages(|cursor| {
+            let reader = Reader::new(reader.purpose);
             let variables = json!({ "id": project, "after": cursor });
-            let found: Services =
-                self.graphql.ask("list the services", doc::SERVICES, &variables, "project")?;
-            Ok(found.services.into_page())
+            let found = self.graphql.ask(reader.purpose, doc::SERVICES, &variables, "project")?;
+            let page = reader.page(reader.required(&found, "services"));
+            reader.finish(page)
         })?;
-        Ok(services.into_iter().find(|service| service.deleted_at.is_none() && wanted(service)))
+        let services: Vec<Named> = nodes.iter().map(|node| Named::read(&reader, node)).collect();
+        reader.finish(services.into_iter().find(|service| !service.deleted && wanted(service)))
     }
 
     /// Settings and latest deployment of a service.
     pub fn instance(&self, place: &Place) -> Result<Instance, Failure> {
-        let variables = json!({ "environmentId": place.environment, "serviceId": place.service });
-        self.graphql.ask("read the service", doc::INSTANCE, &variables, "serviceInstance")
+        let reader = Reader::new("read the service");
+        let settings = self.graphql.ask(reader.purpose, doc::INSTANCE, &here(place), "serviceInstance")?;
+        reader.object(&settings);
+        let source = reader.optional(&settings, "source");
+        let latest = reader.optional(&settings, "latestDeployment");
+        let of_source = |member| source.and_then(|source| reader.optional_text(source, member));
+        let (image, repo) = (of_source("image"), of_source("repo"));
+        let latest_deployment = latest.map(|latest| Deployment::read(&reader, latest));
+        reader.finish(Instance { image, repo, latest_deployment, settings })
     }
 
     /// The variables of a service, in clear: secrets are dropped by the caller.
-    pub fn variables(&self, place: &Place) -> Result<BTreeMap<String, Value>, Failure> {
-        self.graphql.ask("read the variables", doc::VARIABLES, &ids(place), "variables")
+    pub fn variables(&self, place: &Place) -> Result<Map<String, Value>, Failure> {
+        let reader = Reader::new("read the variables");
+        match self.graphql.ask(reader.purpose, doc::VARIABLES, &ids(place), "variables")? {
+            Value::Object(variables) => Ok(variables),
+            other => {
+                reader.object(&other);
+                reader.finish(Map::new())
+            }
+        }
     }
 
     /// The volumes of a service.
     pub fn volumes(&self, place: &Place) -> Result<Vec<Volume>, Failure> {
+        let reader = Reader::new("list the volumes");
         let variables = json!({ "id": place.environment, "projectId": place.project });
-        let found: Volumes = self.graphql.ask("list the volumes", doc::VOLUMES, &variables, "environment")?;
-        let alive = |volume: &Volume| volume.deleted_at.is_none() && !volume.is_pending_deletion;
-        let ours = |volume: &Volume| volume.service_id.as_deref() == Some(&place.service);
-        Ok(found.volume_instances.into_nodes().filter(|volume| alive(volume) && ours(volume)).collect())
+        let found = self.graphql.ask(reader.purpose, doc::VOLUMES, &variables, "environment")?;
+        let mut volumes = Vec::new();
+        for node in &reader.nodes(reader.required(&found, "volumeInstances")) {
+            let volume = Volume {
+                volume_id: reader.text(node, "volumeId"),
+                mount_path: reader.text_or_empty(node, "mountPath"),
+            };
+            let deleted = reader.optional_text(node, "deletedAt").is_some();
+            let pending = reader.flag(node, "isPendingDeletion");
+            let service = reader.optional_text(node, "serviceId");
+            if !deleted && !pending && service.as_ref() == Some(&place.service) {
+                volumes.push(volume);
+            }
+        }
+        reader.finish(volumes)
     }
 
     /// The domains of a service.
     pub fn domains(&self, place: &Place) -> Result<Domains, Failure> {
-        let mut found: Domains =
-            self.graphql.ask("list the domains", doc::DOMAINS, &ids(place), "domains")?;
-        found.service_domains.retain(|domain| domain.deleted_at.is_none());
-        found.custom_domains.retain(|domain| domain.deleted_at.is_none());
-        Ok(found)
+        let reader = Reader::new("list the domains");
+        let found = self.graphql.ask(reader.purpose, doc::DOMAINS, &ids(place), "domains")?;
+        let service_domains = Domain::read_all(&reader, &found, "serviceDomains");
+        let custom_domains = Domain::read_all(&reader, &found, "customDomains");
+        reader.finish(Domains { service_domains, custom_domains })
     }
 
     /// The way to a port of the service over plain TCP.
     pub fn tcp_proxy(&self, place: &Place, port: u16) -> Result<Option<TcpProxy>, Failure> {
-        let variables = json!({ "environmentId": place.environment, "serviceId": place.service });
-        let found: Vec<TcpProxy> =
-            self.graphql.ask("list the TCP proxies", doc::TCP_PROXIES, &variables, "tcpProxies")?;
-        Ok(found.into_iter().find(|proxy| proxy.application_port == port && proxy.deleted_at.is_none()))
+        let reader = Reader::new("list the TCP proxies");
+        let found = self.graphql.ask(reader.purpose, doc::TCP_PROXIES, &here(place), "tcpProxies")?;
+        let mut proxy = None;
+        for value in reader.elements(&found, "tcpProxies") {
+            let read = TcpProxy {
+                domain: reader.text(value, "domain"),
+                proxy_port: reader.port(value, "proxyPort"),
+            };
+            let application_port = reader.port(value, "applicationPort");
+            let deleted = reader.optional_text(value, "deletedAt").is_some();
+            if proxy.is_none() && application_port == port && !deleted {
+                proxy = Some(read);
+            }
+        }
+        reader.finish(proxy)
     }
 
     /// A deployment, if Railway still knows it.
     pub fn deployment(&self, id: &str) -> Result<Option<Deployment>, Failure> {
-        let found =
-            self.graphql.ask("read the deployment", doc::DEPLOYMENT, &json!({ "id": id }), "deployment");
-        match found {
-            Ok(deployment) => Ok(Some(deployment)),
+        let reader = Reader::new("read the deployment");
+        match self.graphql.ask(reader.purpose, doc::DEPLOYMENT, &json!({ "id": id }), "deployment") {
+            Ok(found) => {
+                let deployment = Deployment::read(&reader, &found);
+                reader.finish(Some(deployment))
+            }
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -382,16 +383,16 @@ impl<'h> Api<'h> {
 
     /// Changes settings of a service.
     pub fn update_instance(&self, place: &Place, input: &Value) -> Result<(), Failure> {
-        let variables =
-            json!({ "environmentId": place.environment, "serviceId": place.service, "input": input });
+        let mut variables = here(place);
+        variables["input"] = input.clone();
         let document = doc::UPDATE_INSTANCE;
         self.graphql.tell("change the service", document, &variables, "serviceInstanceUpdate")
     }
 
     /// Sets variables, and leaves the others.
-    pub fn set_variables(&self, place: &Place, variables: &BTreeMap<String, Value>) -> Result<(), Failure> {
+    pub fn set_variables(&self, place: &Place, variables: &Map<String, Value>) -> Result<(), Failure> {
         let mut input = ids(place);
-        input["variables"] = json!(variables);
+        input["variables"] = variables.clone().into();
         // One deployment follows when everything is set.
         input["skipDeploys"] = true.into();
         let variables = json!({ "input": input });
@@ -416,7 +417,7 @@ impl<'h> Api<'h> {
 
     /// Makes a domain of Railway's.
     pub fn create_domain(&self, place: &Place, port: Option<i64>) -> Result<(), Failure> {
-        let mut input = json!({ "environmentId": place.environment, "serviceId": place.service });
+        let mut input = here(place);
         if let Some(port) = port {
             input["targetPort"] = port.into();
         }
@@ -425,10 +426,10 @@ impl<'h> Api<'h> {
 
     /// Points a domain of Railway's at another port.
     pub fn update_domain(&self, place: &Place, domain: &Domain, port: Option<i64>) -> Result<(), Failure> {
-        let input = json!({
-            "environmentId": place.environment, "serviceId": place.service,
-            "serviceDomainId": domain.id, "domain": domain.domain, "targetPort": port,
-        });
+        let mut input = here(place);
+        input["serviceDomainId"] = domain.id.as_str().into();
+        input["domain"] = domain.domain.as_str().into();
+        input["targetPort"] = port.into();
         let variables = json!({ "input": input });
         self.graphql.tell("change the domain", doc::UPDATE_DOMAIN, &variables, "serviceDomainUpdate")
     }
@@ -463,16 +464,18 @@ impl<'h> Api<'h> {
 
     /// Makes a way to a port over plain TCP.
     pub fn create_tcp_proxy(&self, place: &Place, port: u16) -> Result<(), Failure> {
-        let input = json!({
-            "environmentId": place.environment, "serviceId": place.service, "applicationPort": port,
-        });
+        let mut input = here(place);
+        input["applicationPort"] = port.into();
         self.create("create the TCP proxy", doc::CREATE_TCP_PROXY, &input, "tcpProxyCreate").map(|_| ())
     }
 
     /// Starts a deployment and returns its id.
     pub fn deploy(&self, place: &Place) -> Result<String, Failure> {
-        let variables = json!({ "environmentId": place.environment, "serviceId": place.service });
-        self.graphql.ask("deploy the service", doc::DEPLOY, &variables, "serviceInstanceDeployV2")
+        let reader = Reader::mutating("deploy the service");
+        let answer =
+            self.graphql.ask(reader.purpose, doc::DEPLOY, &here(place), "serviceInstanceDeployV2")?;
+        let id = reader.as_text(&answer, "serviceInstanceDeployV2").to_owned();
+        reader.finish(id)
     }
 
     /// Deletes a service, if it is there.
@@ -500,13 +503,16 @@ impl<'h> Api<'h> {
         input: &Value,
         member: &str,
     ) -> Result<String, Failure> {
-        let created: Id = self.graphql.ask(purpose, document, &json!({ "input": input }), member)?;
-        if created.id.is_empty() {
+        let reader = Reader::mutating(purpose);
+        let created = self.graphql.ask(purpose, document, &json!({ "input": input }), member)?;
+        let id = reader.text(&created, "id");
+        let id = reader.finish(id)?;
+        if id.is_empty() {
             return Err(Failure::outcome_unknown(format!(
                 "Railway answered the request to {purpose} without an id"
             )));
         }
-        Ok(created.id)
+        Ok(id)
     }
 }
 
@@ -518,8 +524,13 @@ fn gone(deleted: Result<(), Failure>) -> Result<(), Failure> {
     }
 }
 
+/// The service, for what Railway does not ask the project of.
+fn here(place: &Place) -> Value {
+    json!({ "environmentId": place.environment, "serviceId": place.service })
+}
+
 fn ids(place: &Place) -> Value {
-    json!({
-        "projectId": place.project, "environmentId": place.environment, "serviceId": place.service,
-    })
+    let mut ids = here(place);
+    ids["projectId"] = place.project.as_str().into();
+    ids
 }

@@ -1,6 +1,5 @@
 //! GraphQL over HTTP as Railway speaks it: refusals come with status 200 and say in words what is wrong.
 
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ss_sdk::http::Client;
 use ss_sdk::{Context, Failure, FailureKind};
@@ -31,13 +30,13 @@ impl<'h> Graphql<'h> {
     }
 
     /// Sends a document and reads the member of the answer's data.
-    pub fn ask<T: DeserializeOwned>(
+    pub fn ask(
         &self,
         purpose: &'static str,
         document: &'static str,
         variables: &Value,
         member: &str,
-    ) -> Result<T, Failure> {
+    ) -> Result<Value, Failure> {
         let mutates = document.starts_with("mutation");
         let call = self.client.post(PATH).to(purpose);
         let call = call.json(&json!({ "query": document, "variables": variables }));
@@ -54,7 +53,7 @@ impl<'h> Graphql<'h> {
         if data.is_null() {
             return Err(misunderstood(purpose, mutates, "there is no data in it"));
         }
-        serde_json::from_value(data).map_err(|error| misunderstood(purpose, mutates, &error.to_string()))
+        Ok(data)
     }
 
     /// Sends a mutation whose answer says nothing.
@@ -65,7 +64,7 @@ impl<'h> Graphql<'h> {
         variables: &Value,
         member: &str,
     ) -> Result<(), Failure> {
-        self.ask::<Value>(purpose, document, variables, member).map(|_| ())
+        self.ask(purpose, document, variables, member).map(|_| ())
     }
 
     /// What an error of GraphQL means. Railway's codes are few and general; its words tell more.
@@ -109,7 +108,8 @@ fn settled(failure: Failure, mutates: bool) -> Failure {
     }
 }
 
-fn misunderstood(purpose: &str, mutates: bool, why: &str) -> Failure {
+/// An answer of another shape than Railway documents.
+pub fn misunderstood(purpose: &str, mutates: bool, why: &str) -> Failure {
     let message =
         format!("Railway answered the request to {purpose} in a way this plugin does not understand: {why}");
     if mutates { Failure::outcome_unknown(message) } else { Failure::internal(message) }

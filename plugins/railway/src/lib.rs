@@ -12,6 +12,7 @@ mod documents;
 mod graphql;
 mod network;
 mod options;
+mod reader;
 mod settings;
 mod site;
 #[cfg(test)]
@@ -164,7 +165,7 @@ impl Provider for Railway {
         if api.project(&place.project)?.is_none() {
             return Ok(());
         }
-        let others = api.service(&place.project, |service| service.id != place.service)?;
+        let others = api.service(&place.project, &|service| service.id != place.service)?;
         let wait = context.wait("the service to be gone", DELETION_LIMIT);
         if others.is_none() && !metadata.shared_project {
             api.delete_project(&place.project)?;
@@ -198,7 +199,7 @@ fn detail(options: &Options) -> String {
 fn changes(site: &Site<'_, '_>, place: &Place) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::new();
     let name = site.options.service_name(site.context);
-    if let Some(is) = site.api.service(&place.project, |service| service.id == place.service)?
+    if let Some(is) = site.api.service(&place.project, &|service| service.id == place.service)?
         && is.name != name
     {
         changes.push(Change::new("service_name", is.name, name));
@@ -256,8 +257,12 @@ fn outcome(
             context.step(pending);
         }
     }
-    let variables: Vec<String> =
-        site.wanted_variables("").into_keys().filter(|name| name != site::MARK).collect();
+    let variables: Vec<String> = site
+        .wanted_variables("")
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name != site::MARK)
+        .collect();
     let name = options.service_name(context).to_owned();
     let at = if url.is_empty() { String::new() } else { format!(" at {url}") };
     let summary = format!("{what} Railway service {name}{at}");
@@ -283,5 +288,5 @@ fn exists(api: &Api<'_>, place: &Place) -> Result<bool, Failure> {
     if place.service.is_empty() || api.project(&place.project)?.is_none() {
         return Ok(false);
     }
-    Ok(api.service(&place.project, |service| service.id == place.service)?.is_some())
+    Ok(api.service(&place.project, &|service| service.id == place.service)?.is_some())
 }

@@ -75,11 +75,9 @@ impl Site<'_, '_> {
     pub fn open(&self, place: &Place, ways: &Ways) -> Result<bool, Failure> {
         let port = self.options.port;
         if ways.create {
-            self.make(
-                "the domain",
-                || self.api.create_domain(place, port),
-                || Ok(!self.api.domains(place)?.service_domains.is_empty()),
-            )?;
+            self.make("the domain", &|| self.api.create_domain(place, port), &|| {
+                Ok(!self.api.domains(place)?.service_domains.is_empty())
+            })?;
             self.context.step("Domain created");
         }
         if let Some(domain) = &ways.update {
@@ -91,14 +89,10 @@ impl Site<'_, '_> {
             self.context.step(format!("Domain removed: {}", domain.domain));
         }
         for name in &ways.add {
-            self.make(
-                "the custom domain",
-                || self.api.create_custom_domain(place, name, port),
-                || {
-                    let domains = self.api.domains(place)?.custom_domains;
-                    Ok(domains.iter().any(|domain| domain.domain == *name))
-                },
-            )?;
+            self.make("the custom domain", &|| self.api.create_custom_domain(place, name, port), &|| {
+                let domains = self.api.domains(place)?.custom_domains;
+                Ok(domains.iter().any(|domain| domain.domain == *name))
+            })?;
             self.context.step(format!("Custom domain added: {name}"));
         }
         for domain in &ways.remove {
@@ -106,11 +100,9 @@ impl Site<'_, '_> {
             self.context.step(format!("Custom domain removed: {}", domain.domain));
         }
         if let Some(port) = ways.tcp {
-            self.make(
-                "the TCP proxy",
-                || self.api.create_tcp_proxy(place, port),
-                || Ok(self.api.tcp_proxy(place, port)?.is_some()),
-            )?;
+            self.make("the TCP proxy", &|| self.api.create_tcp_proxy(place, port), &|| {
+                Ok(self.api.tcp_proxy(place, port)?.is_some())
+            })?;
             self.context.step(format!("Port {port} opened over TCP"));
         }
         Ok(ways.tcp.is_some())

@@ -1,9 +1,7 @@
 //! The service's options, as `options.schema.json` describes them.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use ss_sdk::{Context, Failure, Service};
 
 use crate::database::Kind;
@@ -34,7 +32,7 @@ pub struct Options {
     /// Name of the service within the project.
     pub service_name: Option<String>,
     /// Environment variables; values may hold sealed tokens.
-    pub env: BTreeMap<String, Value>,
+    pub env: Map<String, Value>,
     /// Command that starts it.
     pub start_command: Option<String>,
     /// Command that builds it.

@@ -2,8 +2,6 @@
 //!
 //! Only settings that the options name are looked at and changed.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 use ss_sdk::{Change, Failure, sealed};
 
@@ -22,7 +20,7 @@ pub struct Differences {
     /// The repository is to be connected.
     repo: bool,
     /// Variables to be set.
-    set: BTreeMap<String, Value>,
+    set: Map<String, Value>,
     /// Variables to be removed.
     removed: Vec<String>,
     /// A volume is to be mounted.
@@ -73,18 +71,17 @@ impl Site<'_, '_> {
     }
 
     fn source(&self, instance: &Instance, found: &mut Differences) {
-        let is = instance.source.clone().unwrap_or_default();
         if let Some(image) = self.image()
-            && is.image.as_deref() != Some(image)
+            && instance.image.as_deref() != Some(image)
         {
-            found.add("image", json!(is.image), json!(image));
+            found.add("image", json!(instance.image), json!(image));
             found.input.insert("source".to_owned(), json!({ "image": image }));
         }
         let Some(repo) = &self.options.repo else { return };
         let branch = self.recorded().and_then(|recorded| recorded.branch);
-        if is.repo.as_ref() != Some(repo) {
+        if instance.repo.as_ref() != Some(repo) {
             found.repo = true;
-            found.add("repo", json!(is.repo), json!(repo));
+            found.add("repo", json!(instance.repo), json!(repo));
         } else if self.options.branch.is_some() && branch != self.options.branch {
             found.repo = true;
             found.add("branch", json!(branch), json!(self.options.branch));
@@ -119,16 +116,21 @@ impl Site<'_, '_> {
     }
 
     /// The variables of the service: the options' own, the database's, then the file's, which win.
-    pub fn wanted_variables(&self, password: &str) -> BTreeMap<String, Value> {
+    pub fn wanted_variables(&self, password: &str) -> Map<String, Value> {
         let text =
             |value: &Value| Value::from(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        let mut wanted: BTreeMap<String, Value> =
-            self.options.env.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-        if let Some(kind) = self.options.database {
-            wanted.extend(kind.facts().variables(password));
+        let mut wanted = Map::new();
+        for (name, value) in &self.options.env {
+            wanted.insert(name.clone(), text(value));
         }
-        let env = self.service.env.iter();
-        wanted.extend(env.map(|variable| (variable.name.clone(), Value::from(variable.value.clone()))));
+        if let Some(kind) = self.options.database {
+            for (name, value) in kind.facts().variables(password) {
+                wanted.insert(name, value);
+            }
+        }
+        for variable in &self.service.env {
+            wanted.insert(variable.name.clone(), variable.value.as_str().into());
+        }
         wanted.insert(MARK.to_owned(), self.context.owner().into());
         wanted
     }
@@ -188,11 +190,9 @@ impl Site<'_, '_> {
         if differences.volume
             && let Some(path) = self.options.mount_path()
         {
-            self.make(
-                "the volume",
-                || self.api.create_volume(place, path),
-                || Ok(self.api.volumes(place)?.iter().any(|volume| volume.mount_path == path)),
-            )?;
+            self.make("the volume", &|| self.api.create_volume(place, path), &|| {
+                Ok(self.api.volumes(place)?.iter().any(|volume| volume.mount_path == path))
+            })?;
             self.context.step(format!("Volume mounted at {path}"));
         }
         if !differences.input.is_empty() {
@@ -212,8 +212,8 @@ impl Site<'_, '_> {
     pub fn make(
         &self,
         what: &str,
-        make: impl FnOnce() -> Result<(), Failure>,
-        is_there: impl Fn() -> Result<bool, Failure>,
+        make: &dyn Fn() -> Result<(), Failure>,
+        is_there: &dyn Fn() -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let Err(failure) = make() else { return Ok(()) };
         if failure.kind != ss_sdk::FailureKind::OutcomeUnknown {

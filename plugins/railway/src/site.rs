@@ -206,11 +206,11 @@ impl<'a, 'h> Site<'a, 'h> {
         let ids: Vec<String> = ids.into_iter().flatten().filter(|id| !id.is_empty()).collect();
         let name = self.options.service_name(self.context);
         if !ids.is_empty()
-            && let Some(known) = self.api.service(project, |service| ids.contains(&service.id))?
+            && let Some(known) = self.api.service(project, &|service| ids.contains(&service.id))?
         {
             return Ok(Some(known));
         }
-        let Some(named) = self.api.service(project, |service| service.name == name)? else {
+        let Some(named) = self.api.service(project, &|service| service.name == name)? else {
             return Ok(None);
         };
         let place = Place {
@@ -326,7 +326,7 @@ impl<'a, 'h> Site<'a, 'h> {
         })?;
         self.context.step(format!("Service created: {name}"));
         let wait = self.context.wait("the service to appear", SEARCH_LIMIT);
-        wait.until(|| self.api.service(&found.project.id, |service| service.id == id))
+        wait.until(|| self.api.service(&found.project.id, &|service| service.id == id))
     }
 
     /// Keeps how far it got for the next attempt.
