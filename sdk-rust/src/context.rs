@@ -114,6 +114,18 @@ impl<'h> Context<'h> {
         }
     }
 
+    /// Whether what is known may be too new for the provider to show it: it was provisioned no longer than
+    /// `within` ago, or is known from an attempt that was cut short. A resource that is not fresh and not
+    /// found is gone.
+    pub fn is_fresh(&self, within: Duration) -> bool {
+        if self.partial.is_some() {
+            return true;
+        }
+        let Some(existing) = &self.existing else { return true };
+        // Times of one form compare as text.
+        existing.provisioned_at >= rfc3339(Host::wall_clock(self.host).saturating_sub(within))
+    }
+
     /// Pauses; false at once if the operation should wind up.
     pub fn sleep(&self, duration: Duration) -> bool {
         Host::sleep(self.host, duration)

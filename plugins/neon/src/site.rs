@@ -13,6 +13,9 @@ use crate::options::Options;
 /// How long a project is looked for that Neon has created, or may have, and does not show.
 const SEARCH_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long after its creation a project may still not be shown: far longer than was ever seen.
+const SHOWN_LIMIT: Duration = Duration::from_secs(600);
+
 /// The database that Neon makes if none is named.
 const DEFAULT_DATABASE: &str = "neondb";
 
@@ -96,15 +99,19 @@ impl<'a, 'h> Site<'a, 'h> {
 
     /// As [`locate`](Self::locate), for whoever creates a project if there is none.
     ///
-    /// One that is known by its id counts as gone only after a while: Neon may not show at once what it has
-    /// just created, and a second project would be worse than a wait.
+    /// One that was made just now counts as gone only after a while: Neon may not show at once what it has
+    /// created, and a second project would be worse than a wait.
     pub fn locate_or_gone(&self) -> Result<Option<Project>, Failure> {
         let known = self.known_ids();
         if known.is_empty() {
             return self.locate();
         }
-        let wait = self.context.wait("the project to appear", SEARCH_LIMIT);
-        let located = wait.within_limit(|| self.locate())?;
+        let located = if self.context.is_fresh(SHOWN_LIMIT) {
+            let wait = self.context.wait("the project to appear", SEARCH_LIMIT);
+            wait.within_limit(|| self.locate())?
+        } else {
+            self.locate()?
+        };
         if located.is_none() {
             self.context.warn(format!("project `{}` no longer exists", known.join("`, `")));
         }

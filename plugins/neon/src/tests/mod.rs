@@ -282,6 +282,17 @@ fn a_project_that_somebody_deleted_is_created_anew() {
 }
 
 #[test]
+fn an_old_project_that_is_not_there_is_gone_without_a_wait() {
+    let cloud = RefCell::new(Cloud::new());
+    let state = State { provisioned_at: "2020-01-01T00:00:00Z".into(), ..provisioned(&cloud) };
+    cloud.borrow_mut().projects.clear();
+    let host = host(&cloud);
+    let outcome = Neon::provision(&next(&host, &state), &walkthrough()).expect("provisioned");
+    assert_eq!(outcome.state.resource_id, "quiet-mountain-2");
+    assert!(host.requests().len() < 10, "it was looked for again and again: {:?}", host.requests());
+}
+
+#[test]
 fn destroying_waits_for_locks_and_may_be_repeated() {
     let cloud = RefCell::new(Cloud::new());
     let state = provisioned(&cloud);
