@@ -106,8 +106,8 @@ impl Backends {
 
     /// What was sent that may have changed something: Supabase's as method and path, Railway's as the field.
     fn writes(&self) -> Vec<String> {
-        let supabase = self.supabase.requests().into_iter().filter(|request| request.is_unsafe());
-        let railway = self.railway.requests().into_iter().filter(|request| request.is_unsafe());
+        let supabase = self.supabase.requests().into_iter().filter(ss_clouds::Recorded::is_unsafe);
+        let railway = self.railway.requests().into_iter().filter(ss_clouds::Recorded::is_unsafe);
         let field = |query: &str| {
             let selection = query.split_once('{').expect("a selection").1;
             selection.trim().split(['(', ' ']).next().expect("a field").to_owned()
