@@ -440,7 +440,9 @@ impl Registries {
         }
         let file = layout::root(1);
         let refused = match (root, first) {
-            (Some(expected), Some(found)) => MetadataFault::Fingerprint { expected, found }.of(file),
+            (Some(expected), Some(found)) => {
+                MetadataFault::Fingerprint { expected: Box::new(expected), found: Box::new(found) }.of(file)
+            }
             _ => MetadataFault::Missing.of(file),
         };
         Err(SyncError::Metadata { registry, refused })

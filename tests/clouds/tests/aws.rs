@@ -185,7 +185,7 @@ fn wrong_requests_are_found_by_the_models() {
     wrong("request DistributionConfig/Origins/Quantity", |r| replace(r, "<Quantity>1", "<Quantity>one"));
     wrong("request DistributionConfig/Origins/Items/Orign", |r| replace(r, "Origin>", "Orign>"));
     wrong("request DistributionConfig/DefaultCacheBehavior/ViewerProtocolPolicy", |r| {
-        replace(r, "https-only", "tls")
+        replace(r, "https-only", "tls");
     });
     wrong("request", |r| replace(r, "DistributionConfig", "Distribution"));
     wrong("request", |r| r.body = None);

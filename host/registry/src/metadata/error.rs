@@ -34,9 +34,9 @@ pub enum MetadataFault {
     #[error("its fingerprint is {found}, not {expected}: this is not the registry that was added")]
     Fingerprint {
         /// The pinned one.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What was served.
-        found: Digest,
+        found: Box<Digest>,
     },
     /// Too few of the keys that must sign it have.
     #[error("too few of the keys that must sign it have: {reason}")]

@@ -43,7 +43,9 @@ pub(crate) fn pinned_root(bytes: &[u8], pinned: &Pinned) -> Result<Signed<Root>,
     let file = layout::root(pinned.version);
     let found = Digest::of(bytes);
     if found != pinned.digest {
-        return Err(MetadataFault::Fingerprint { expected: pinned.digest, found }.of(file));
+        return Err(
+            MetadataFault::Fingerprint { expected: Box::new(pinned.digest), found: Box::new(found) }.of(file)
+        );
     }
     let root: Signed<Root> = parse(&file, bytes, MAX_ROOT)?;
     check_root(&file, &root, &root, pinned.version)?;
