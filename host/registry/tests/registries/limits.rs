@@ -115,7 +115,7 @@ fn a_redirect_leads_to_the_public_internet_or_nowhere() {
     let machine = machine(&house, &server);
     server.behave("timestamp.json", Habit::Redirect(format!("{}timestamp.json", elsewhere.url())));
     machine.refresh().unwrap();
-    server.behave("root/2.root.json", Habit::Redirect("root/2.root.json".to_owned()));
+    server.behave("root/2.root.json", Habit::Redirect("2.root.json".to_owned()));
     assert!(
         matches!(remote(machine.refresh()), RemoteError::Failed { reason, .. } if reason.contains("redirects"))
     );
