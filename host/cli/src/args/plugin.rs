@@ -104,6 +104,7 @@ pub enum RegistryCommand {
         /// The plugin: `<namespace>/<name>`
         plugin: String,
         /// The version
+        #[arg(id = "release", value_name = "VERSION")]
         version: String,
         #[command(flatten)]
         keeper: Keeper,
