@@ -289,7 +289,7 @@ fn a_typing_mistake_in_a_providers_name_is_skipped_with_a_hint() {
 #[test]
 fn keys_that_mean_nothing_are_warned_about_and_phase_blocks_are_not() {
     let output = warning(
-        "name: demo\nservices:\n  web:\n    type: external\n    depend_on: [cdn]\n    _tf: {}\n    _ansible: {}\n    _cicd: {}\n  cdn:\n    type: cdn\n    mode: local\n    _cloudflare: { resource: dns-zone, zone: \"{{ vault('secrets.CF_ZONE_ID') }}\" }\n",
+        "name: demo\nservices:\n  web:\n    type: external\n    depend_on: [cdn]\n    _tf: {}\n    _ansible: {}\n    _cicd: {}\n  cdn:\n    type: cdn\n    mode: local\n",
     );
     assert_snapshot!(output.notes(), @"
     unknown-key

@@ -22,8 +22,7 @@ services:
   notes:
     type: external
   dns:
-    type: cdn
-    _cloudflare: { resource: dns-zone }
+    type: dns
 ";
 
 fn system(yaml: &str) -> TestEnvironment {

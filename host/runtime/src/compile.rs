@@ -3,10 +3,12 @@
 //! Compiling is work that a stranger's file chooses the amount of, and wasmtime does not count that as an
 //! attack; so it has a size cap and a time cap of its own, in a thread that nobody waits for longer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ss_authority::Authority;
+use tokio::sync::oneshot::Receiver;
 use wasmtime::component::Component;
 
 use crate::contract::{Contract, Prepared};
@@ -34,37 +36,69 @@ pub(crate) fn admit(
 
 /// Makes an admitted plugin ready to be instantiated.
 ///
-/// Runs in a thread of its own, so that several plugins are loaded or compiled at the same time.
+/// Loading and compiling run in threads of their own: any number are loaded at the same time, and a few
+/// compiled. The time limit of a plugin counts from its turn.
 pub(crate) async fn prepare(
     inner: &Arc<Inner>,
     source: &Arc<ComponentSource>,
     contract: Contract,
 ) -> Result<Prepared, RuntimeError> {
-    let work = Work { inner: inner.clone(), source: source.clone(), contract };
-    let (done, mut prepared) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new()
-        .name("ss-compile".into())
-        .spawn(move || {
-            // Nobody receives it if it took too long.
-            let _ = done.send(work.prepare());
-        })
-        .map_err(|error| RuntimeError::Engine { reason: error.to_string() })?;
+    let work = || Work { inner: inner.clone(), source: source.clone(), contract };
+    let loaded = in_thread(work(), Work::loaded)?;
+    if let Some(prepared) = loaded.await.map_err(|_| crashed())?? {
+        return Ok(prepared);
+    }
 
-    let limit = inner.limits.compile_time_of(source.bytes().len());
     let plugin = &source.identity().name;
-    let outcome = match tokio::time::timeout(SLOW.min(limit), &mut prepared).await {
+    let notice = || inner.notice(&Notice::Compiling { plugin: plugin.clone() });
+    let mut turn = pin!(inner.compiling.acquire());
+    let (turn, told) = match tokio::time::timeout(SLOW, &mut turn).await {
+        Ok(turn) => (turn, false),
+        Err(_) => {
+            notice();
+            (turn.await, true)
+        }
+    };
+    // The semaphore is never closed.
+    let _turn = turn.map_err(|error| RuntimeError::Engine { reason: error.to_string() })?;
+    let limit = inner.limits.compile_time_of(source.bytes().len());
+    let mut compiled = in_thread(work(), Work::compiled)?;
+    let quiet = if told { limit } else { SLOW.min(limit) };
+    let outcome = match tokio::time::timeout(quiet, &mut compiled).await {
         Ok(outcome) => outcome,
         Err(_) => {
-            inner.notice(&Notice::Compiling { plugin: plugin.clone() });
-            tokio::time::timeout(limit.saturating_sub(SLOW), prepared).await.map_err(|_| {
+            if !told {
+                notice();
+            }
+            tokio::time::timeout(limit.saturating_sub(quiet), compiled).await.map_err(|_| {
                 RuntimeError::Unfit { plugin: plugin.clone(), reason: Unfit::CompileTime { limit } }
             })?
         }
     };
-    outcome.map_err(|_| RuntimeError::Engine { reason: "the compiler crashed".into() })?
+    outcome.map_err(|_| crashed())?
 }
 
-/// What the thread works on.
+/// Does work in a thread of its own. Nobody has to wait for the result.
+fn in_thread<T: Send + 'static>(
+    work: Work,
+    what: impl FnOnce(&Work) -> T + Send + 'static,
+) -> Result<Receiver<T>, RuntimeError> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("ss-compile".into())
+        .spawn(move || {
+            // Nobody receives it if it took too long.
+            let _ = done.send(what(&work));
+        })
+        .map_err(|error| RuntimeError::Engine { reason: error.to_string() })?;
+    Ok(result)
+}
+
+fn crashed() -> RuntimeError {
+    RuntimeError::Engine { reason: "the compiler crashed".into() }
+}
+
+/// What a thread works on.
 struct Work {
     inner: Arc<Inner>,
     source: Arc<ComponentSource>,
@@ -72,13 +106,21 @@ struct Work {
 }
 
 impl Work {
-    fn prepare(&self) -> Result<Prepared, RuntimeError> {
+    /// The plugin from the cache; none if it must be compiled.
+    fn loaded(&self) -> Result<Option<Prepared>, RuntimeError> {
         let machine = self.inner.machine()?;
-        let component = match self.load(machine)? {
-            Some(component) => component,
-            None => self.compile(machine)?,
-        };
-        self.contract.prepare(machine.linker(self.contract), &component).map_err(|error| {
+        self.load(machine)?.map(|component| self.linked(machine, &component)).transpose()
+    }
+
+    /// The plugin, compiled, and kept in the cache.
+    fn compiled(&self) -> Result<Prepared, RuntimeError> {
+        let machine = self.inner.machine()?;
+        let component = self.compile(machine)?;
+        self.linked(machine, &component)
+    }
+
+    fn linked(&self, machine: &Machine, component: &Component) -> Result<Prepared, RuntimeError> {
+        self.contract.prepare(machine.linker(self.contract), component).map_err(|error| {
             self.unfit(Unfit::Mismatch { contract: self.contract.version(), reason: format!("{error:#}") })
         })
     }

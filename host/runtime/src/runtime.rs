@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ss_provider::Provider;
+use tokio::sync::Semaphore;
 
 use crate::cache::{Cache, CacheError};
 use crate::engine::Machine;
@@ -63,6 +64,10 @@ pub enum Notice {
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
+/// Plugins that are compiled at the same time. The compiler uses every core for each of them; a second one
+/// fills the gaps.
+const COMPILED_AT_ONCE: usize = 2;
+
 pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) http: ss_capability_http::Limits,
@@ -71,6 +76,8 @@ pub(crate) struct Inner {
     notices: Option<Notices>,
     /// Held while the machine or the cache is being made.
     starting: Mutex<()>,
+    /// Turns to compile, so that the time limit of one plugin is not used up by the others.
+    pub(crate) compiling: Semaphore,
     machine: OnceLock<Machine>,
     cache: OnceLock<Option<Cache>>,
 }
@@ -85,6 +92,7 @@ impl Runtime {
             cache_dir: config.cache_dir,
             notices: config.notices,
             starting: Mutex::new(()),
+            compiling: Semaphore::new(COMPILED_AT_ONCE),
             machine: OnceLock::new(),
             cache: OnceLock::new(),
         }))
