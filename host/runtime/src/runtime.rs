@@ -64,9 +64,9 @@ pub enum Notice {
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
-/// Plugins that are compiled at the same time. The compiler uses every core for each of them; a second one
-/// fills the gaps.
-const COMPILED_AT_ONCE: usize = 2;
+/// Plugins that are compiled at the same time. The compiler uses every core for each of them, through one pool:
+/// beside a large plugin a small one would use up its own time limit waiting.
+const COMPILED_AT_ONCE: usize = 1;
 
 pub(crate) struct Inner {
     pub(crate) limits: Limits,
