@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What of the registry belongs in the binary.
-const EMBEDDED: [&str; 9] = [
+const EMBEDDED: [&str; 10] = [
     "config.json",
     "root",
     "timestamp.json",
@@ -15,6 +15,7 @@ const EMBEDDED: [&str; 9] = [
     "index",
     "marks",
     "blobs",
+    "descriptions",
 ];
 
 fn main() -> io::Result<()> {

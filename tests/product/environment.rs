@@ -60,7 +60,7 @@ impl TestEnvironment {
         // Once, and by one of the tests that run at the same time.
         static COMPILED: std::sync::Once = std::sync::Once::new();
         COMPILED.call_once(|| {
-            let mut compile = this.command(&["catalog"]);
+            let mut compile = this.command(&["plugin", "compile"]);
             let output = compile.env("STARSYSTEM_HOME", &home).output().expect("ss runs");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         });

@@ -200,6 +200,7 @@ fn runtime(places: &Places, http: ss_capability_http::Limits, notices: Option<No
         http,
         pace: Pace::Hurried(NAP),
         notices,
+        known: None,
     })
 }
 

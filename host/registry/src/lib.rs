@@ -53,7 +53,7 @@ pub use contract::{
 pub use development::{DevelopmentError, DevelopmentPlugin, Plugin};
 pub use digest::{Digest, NotADigest};
 pub use dsse::{Envelope, EnvelopeError, MAX_ENVELOPE, Signed, pae};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, official_description};
 pub use index::{Index, IndexError, Line, MAX_INDEX, Mark, MarkKind, Marks};
 pub use key::{BadKey, Delegation, KeyId, NoRandomness, PublicKey, SigningKey};
 pub use list::Listed;

@@ -50,7 +50,11 @@ impl Plugin {
         let cleaner = Cleaner::new(services.scrubber.clone());
         let vetting = Vetting { provider: &source.identity().name, cleaner: &cleaner };
         let prepared = OnceCell::new();
-        let description = match cached_description(&inner, &source)? {
+        let known = match known_description(&inner, &source) {
+            Some(known) => Some(known),
+            None => cached_description(&inner, &source)?,
+        };
+        let description = match known {
             Some(description) => description,
             None => {
                 let made = compile::prepare(&inner, &source, contract).await?;
@@ -267,6 +271,12 @@ async fn describe(
 /// The version of `ss` is in the name: another one may check descriptions in another way.
 fn description_name(source: &ComponentSource) -> String {
     format!("{}-{}.json", source.hex_digest(), env!("CARGO_PKG_VERSION"))
+}
+
+fn known_description(inner: &Inner, source: &ComponentSource) -> Option<Description> {
+    let content = inner.known?(source.hex_digest())?;
+    let description: Option<Description> = serde_json::from_slice(content).ok();
+    description.filter(|description| description.provider == source.identity().name)
 }
 
 fn cached_description(inner: &Inner, source: &ComponentSource) -> Result<Option<Description>, RuntimeError> {

@@ -29,6 +29,8 @@ pub struct RuntimeConfig {
     pub pace: Pace,
     /// Told what a person may want to know while they wait.
     pub notices: Option<Notices>,
+    /// Descriptions that need not be asked for.
+    pub known: Option<KnownDescriptions>,
 }
 
 /// How time passes for plugins.
@@ -41,6 +43,10 @@ pub enum Pace {
     /// For `ss plugin test`, which lets a plugin wait a thousand times.
     Hurried(Duration),
 }
+
+/// The description of a component, by the component's digest in hexadecimal, as JSON of a
+/// [`Description`](ss_provider::Description). Believed as if the component had said it.
+pub type KnownDescriptions = fn(&str) -> Option<&'static [u8]>;
 
 /// Hears [`Notice`]s.
 pub type Notices = Arc<dyn Fn(&Notice) + Send + Sync>;
@@ -74,6 +80,7 @@ pub(crate) struct Inner {
     pub(crate) pace: Pace,
     cache_dir: Option<PathBuf>,
     notices: Option<Notices>,
+    pub(crate) known: Option<KnownDescriptions>,
     /// Held while the machine or the cache is being made.
     starting: Mutex<()>,
     /// Turns to compile, so that the time limit of one plugin is not used up by the others.
@@ -91,6 +98,7 @@ impl Runtime {
             pace: config.pace,
             cache_dir: config.cache_dir,
             notices: config.notices,
+            known: config.known,
             starting: Mutex::new(()),
             compiling: Semaphore::new(COMPILED_AT_ONCE),
             machine: OnceLock::new(),

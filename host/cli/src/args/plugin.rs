@@ -25,7 +25,7 @@ pub enum PluginCommand {
     Check(CheckCommand),
 }
 
-/// What judges a plugin.
+/// What judges a plugin, or makes it ready.
 #[derive(Debug, Subcommand)]
 pub enum CheckCommand {
     /// Prove a plugin against scenarios: idempotence, crashes, drift, hostile answers, secrets
@@ -33,6 +33,11 @@ pub enum CheckCommand {
     /// Black-box and offline, for a component in any language. Each rule says what it tried, or what broke
     /// it and what to change. Exits with 1 if a rule failed.
     Test(Box<Test>),
+    /// Compile built-in plugins now, so that no later run has to: for images and CI
+    Compile {
+        /// Plugins; all built-in ones if none is named
+        plugins: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

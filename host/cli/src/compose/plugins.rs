@@ -85,6 +85,7 @@ impl<'a> Host<'a> {
                     terminal.warn(&format!("compiled plugins are not kept: {reason}"));
                 }
             })),
+            known: Some(ss_registry::official_description),
             ..RuntimeConfig::default()
         });
         Self { ui, home, scrubber, environment, runtime }
@@ -109,6 +110,19 @@ impl<'a> Host<'a> {
             plugins.push(loaded.map_err(|error| CommandError::of(&error))?.into());
         }
         self.describe(plugins).await
+    }
+
+    /// Compiles the newest release of each plugin, unless that was done before.
+    pub async fn compile(&self, registry: &Registry, names: &[PluginName]) -> Result<(), CommandError> {
+        for name in names {
+            let loaded = registry.newest(name).and_then(|version| registry.load(name, &version));
+            let plugin = Plugin::from(loaded.map_err(|error| CommandError::of(&error))?);
+            let granted = grant(plugin.requested().clone(), Endpoints::none());
+            let made = self.runtime.plugin(plugin, granted, self.without_secrets()).await;
+            let made = made.map_err(|error| unusable(name, &error))?;
+            made.prepare().await.map_err(|error| unusable(name, &error))?;
+        }
+        Ok(())
     }
 
     /// The plugins with their descriptions. They may do nothing while they describe themselves.

@@ -11,5 +11,6 @@ mod capabilities;
 mod floods;
 mod friendly;
 mod http;
+mod official;
 mod sandbox;
 mod support;

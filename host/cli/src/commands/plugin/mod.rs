@@ -1,6 +1,7 @@
 //! `ss plugin`: one file per command of it.
 
 mod author;
+mod compile;
 mod info;
 mod keygen;
 mod pins;
@@ -26,6 +27,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &Plugin) -> Result<(), 
         PluginCommand::Pins(command) => pins::run(ui, command),
         PluginCommand::Registry(command) => in_registries(ui, command),
         PluginCommand::Check(CheckCommand::Test(arguments)) => test::run(ui, arguments),
+        PluginCommand::Check(CheckCommand::Compile { plugins }) => compile::run(ui, scrubber, plugins),
     }
 }
 
