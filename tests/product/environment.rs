@@ -208,6 +208,26 @@ pub fn not_run(program: &str, package: &str) {
     std::io::stderr().write_all(line.as_bytes()).expect("stderr");
 }
 
+/// A folder with a Python of its own in which pip has installed these packages; none, said loudly, if they
+/// cannot be had. `brought` is a file that they bring. To be called once per folder and test run.
+pub fn python_with(name: &str, packages: &[&str], brought: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-venv"));
+    if folder.join(brought).exists() {
+        return Some(folder);
+    }
+    let run = |program: &Path, arguments: &[&str]| {
+        let status = Command::new(program).args(arguments).stdout(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()]);
+    let arguments = [&["install", "--quiet", "--disable-pip-version-check"][..], packages].concat();
+    if made && run(&folder.join("bin/pip"), &arguments) && folder.join(brought).exists() {
+        return Some(folder);
+    }
+    not_run(&packages.join(" "), "python3-venv, then these by pip");
+    None
+}
+
 /// Numbers of the processes whose working directory lies below the folder.
 pub fn processes_below(folder: &Path) -> Vec<u32> {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());

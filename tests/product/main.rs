@@ -25,6 +25,7 @@ mod reference;
 mod registry;
 mod rehearsal;
 mod supply_chain;
+mod telemetry;
 mod threats;
 mod upgrade;
 mod vault;

@@ -1,12 +1,12 @@
 //! Buckets and distributions at moto, which others wrote, and read back with boto3, AWS's own client.
 
-use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::environment::python_with;
 use crate::{Output, TestEnvironment};
 
 /// What is installed, by name, with pip.
@@ -56,28 +56,7 @@ services:
 /// A folder with Python, moto and boto3 in it; none if they cannot be had.
 fn python() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    FOLDER.get_or_init(install).as_deref()
-}
-
-fn install() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto-venv");
-    let works = |program: &str| folder.join("bin").join(program).is_file();
-    if works("moto_server") {
-        return Some(folder);
-    }
-    let run = |program: &Path, arguments: &[&str]| {
-        let status = Command::new(program).args(arguments).stdout(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()]);
-    let arguments = [&["install", "--quiet", "--disable-pip-version-check"][..], &PACKAGES[..]].concat();
-    if made && run(&folder.join("bin/pip"), &arguments) && works("moto_server") {
-        return Some(folder);
-    }
-    let line = "NOT RUN: moto and boto3 are missing (Debian package `python3-venv`, then pip packages \
-                `moto[server]` and `boto3`)\n";
-    std::io::stderr().write_all(line.as_bytes()).expect("stderr");
-    None
+    FOLDER.get_or_init(|| python_with("moto", &PACKAGES, "bin/moto_server")).as_deref()
 }
 
 /// moto at work. It stops when this is dropped.

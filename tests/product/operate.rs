@@ -80,6 +80,7 @@ fn settled(rehearsal: &Rehearsal, text: &str) -> String {
     let mut text = text.to_owned();
     for (at, run) in runs(rehearsal).iter().rev().enumerate() {
         text = text.replace(run, &format!("<run {}>", at + 1));
+        text = text.replace(&run.replace('-', ""), &format!("<trace {}>", at + 1));
         text = text.replace(&run[..8], &format!("<run-{}>", at + 1));
     }
     let overlay = rehearsal.overlay();

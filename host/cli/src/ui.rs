@@ -158,6 +158,11 @@ impl Ui {
         }
     }
 
+    /// Hides a secret in everything that is printed from now on.
+    pub fn hide(&self, secret: &ss_secret::Secret) {
+        self.scrubber.learn(secret);
+    }
+
     /// The text with every known secret hidden.
     pub fn scrub(&self, text: &str) -> String {
         self.scrubber.scrub(text).into_owned()

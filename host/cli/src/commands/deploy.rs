@@ -10,7 +10,7 @@ use ss_secret::Scrubber;
 
 use crate::args;
 use crate::commands::cost;
-use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
+use crate::compose::{Project, Purpose, engine_error, tokio_runtime, trace};
 use crate::error::CommandError;
 use crate::render::live::Layout;
 use crate::render::run::{Counts, seconds, short, uncommitted, verdict, watched};
@@ -129,7 +129,9 @@ async fn apply(ui: &Ui, project: &Project, wanted: &Wanted, planned: SystemPlan)
     .await
     .map_err(|error| engine_error(&error))?;
     ui.document(&json!({ "plan": planned, "run": report }));
-    summarise(ui, wanted, &planned, &report)
+    let verdict = summarise(ui, wanted, &planned, &report);
+    trace(ui, project, report.run).await;
+    verdict
 }
 
 fn summarise(ui: &Ui, wanted: &Wanted, planned: &SystemPlan, report: &RunReport) -> Result<(), CommandError> {

@@ -8,7 +8,7 @@ use ss_secret::Scrubber;
 
 use super::deploy::selection;
 use crate::args;
-use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
+use crate::compose::{Project, Purpose, engine_error, tokio_runtime, trace};
 use crate::error::CommandError;
 use crate::render::live::Layout;
 use crate::render::run::{Counts, Warnings, seconds, short, uncommitted, verdict, watched};
@@ -38,7 +38,9 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Destroy) -> Resu
         .await
         .map_err(|error| engine_error(&error))?;
         ui.document(&json!({ "plan": planned, "run": report }));
-        summarise(ui, arguments, &report)
+        let verdict = summarise(ui, arguments, &report);
+        trace(ui, &project, report.run).await;
+        verdict
     })
 }
 

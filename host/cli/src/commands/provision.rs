@@ -9,7 +9,7 @@ use ss_secret::Scrubber;
 
 use crate::args;
 use crate::commands::cost;
-use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
+use crate::compose::{Project, Purpose, engine_error, tokio_runtime, trace};
 use crate::error::CommandError;
 use crate::render::live::Layout;
 use crate::render::plan;
@@ -58,7 +58,9 @@ async fn apply(
     .await
     .map_err(|error| engine_error(&error))?;
     ui.document(&json!({ "plan": plan, "run": report }));
-    summarise(ui, arguments, &planned, &report)
+    let verdict = summarise(ui, arguments, &planned, &report);
+    trace(ui, project, report.run).await;
+    verdict
 }
 
 fn summarise(

@@ -7,7 +7,7 @@ use ss_engine::{History, Receipt, RolledBack};
 use ss_secret::Scrubber;
 
 use crate::args;
-use crate::compose::{Project, Purpose, engine_error, tokio_runtime};
+use crate::compose::{Project, Purpose, engine_error, tokio_runtime, trace};
 use crate::error::CommandError;
 use crate::home;
 use crate::render::run::Warnings;
@@ -30,6 +30,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Rollback) -> Res
             .map_err(|error| engine_error(&error))?;
         print(ui, &to, &done, &system);
         ui.document(&json!({ "rollback": done }));
+        trace(ui, &project, done.run).await;
         Ok(())
     })
 }

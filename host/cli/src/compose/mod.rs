@@ -6,6 +6,7 @@ pub mod files;
 mod plugins;
 mod project;
 mod registries;
+mod telemetry;
 mod vault;
 mod whereabouts;
 
@@ -14,6 +15,7 @@ pub use candidates::{Network, candidate, name_of};
 pub use plugins::{Host, Listing};
 pub use project::{Project, Purpose, engine_error, load_system, open_workspace};
 pub use registries::{open_registries, seen};
+pub use telemetry::trace;
 pub use vault::open_vault;
 pub use whereabouts::{Whereabouts, fly, hand_over, whereabouts};
 

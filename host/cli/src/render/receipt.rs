@@ -42,6 +42,9 @@ pub fn print_head(ui: &Ui, receipt: &Receipt) {
         restored.unwrap_or_default(),
         receipt.actor
     ));
+    if !receipt.trace.is_empty() {
+        ui.line(&format!("trace: {}", receipt.trace));
+    }
 }
 
 fn status(ui: &Ui, status: RunStatus) -> String {

@@ -34,6 +34,7 @@ pub(crate) fn from_journal(lines: &[Line], states: &BTreeMap<String, State>) -> 
         number: 0,
         previous: String::new(),
         run: begin.run,
+        trace: begin.run.simple().to_string(),
         command: begin.command.clone(),
         version: begin.version.clone(),
         actor: begin.actor.clone(),

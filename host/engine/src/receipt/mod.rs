@@ -42,6 +42,9 @@ pub struct Receipt {
     pub previous: String,
     /// The run.
     pub run: Uuid,
+    /// The id of its trace: 32 hex digits, those of the run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trace: String,
     /// What was called, such as `ss deploy`.
     pub command: String,
     /// Version of `ss`.
