@@ -26,6 +26,7 @@ mod registry;
 mod rehearsal;
 mod supply_chain;
 mod telemetry;
+mod terraform;
 mod threats;
 mod upgrade;
 mod vault;

@@ -60,7 +60,7 @@ fn python() -> Option<&'static Path> {
 }
 
 /// moto at work. It stops when this is dropped.
-struct Moto {
+pub struct Moto {
     child: Child,
     port: u16,
     folder: &'static Path,
@@ -68,7 +68,7 @@ struct Moto {
 
 impl Moto {
     /// None if moto cannot be had.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let folder = python()?;
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let child = Command::new(folder.join("bin/moto_server"))
@@ -86,8 +86,21 @@ impl Moto {
         Some(moto)
     }
 
-    fn url(&self) -> String {
+    /// Where it listens.
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The list of its buckets, as S3 has it.
+    pub fn buckets(&self) -> String {
+        use std::io::{Read as _, Write as _};
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("moto");
+        let key = "AWS4-HMAC-SHA256 Credential=AKIDREADER/20260101/eu-west-1/s3/aws4_request";
+        let head = format!("GET / HTTP/1.0\r\nHost: s3.amazonaws.com\r\nAuthorization: {key}\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
     }
 
     /// What AWS's own client sees.

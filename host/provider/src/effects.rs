@@ -100,6 +100,12 @@ pub trait Effects: Send + Sync {
 
     /// Keeps the plugin's partial state. Returns once it is on disk.
     fn save_partial(&self, partial: &str) -> std::io::Result<()>;
+
+    /// Id of the run that the operation belongs to, which is that of its receipt and its trace; none outside
+    /// of one.
+    fn run(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The screen as a running operation sees it. All text is scrubbed before it gets here.

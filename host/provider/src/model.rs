@@ -191,7 +191,7 @@ pub struct Identity {
     pub name: String,
     /// Plugin version.
     pub version: String,
-    /// `sha256:` and 64 hex digits over the whole component file.
+    /// `sha256:` and 64 hex digits over the whole component file; `built-in` if it is part of `ss` itself.
     pub digest: String,
     /// Whether it is a component under development, which nobody signed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -7,6 +7,7 @@ mod plugins;
 mod project;
 mod registries;
 mod telemetry;
+mod terraform;
 mod vault;
 mod whereabouts;
 

@@ -46,6 +46,15 @@ impl Plugins {
     pub fn grants(&self) -> BTreeMap<String, Vec<String>> {
         self.grants.clone()
     }
+
+    /// Adds a provider that is no plugin. `may` says what it may do.
+    pub fn add(&mut self, provider: Arc<dyn Provider>, may: &str) {
+        let name = provider.description().provider.clone();
+        self.grants.insert(name.clone(), vec![may.to_owned()]);
+        self.names.push(name.clone());
+        self.names.sort();
+        self.used.insert(name, provider);
+    }
 }
 
 impl Providers for Plugins {

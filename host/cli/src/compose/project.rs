@@ -11,6 +11,7 @@ use ss_secret::Scrubber;
 use ss_vault::Keys;
 
 use super::plugins::{Host, log_folder};
+use super::terraform::{self, terraform};
 use super::{Environment, environment, files, open_registries, open_vault};
 use crate::args;
 use crate::error::CommandError;
@@ -99,7 +100,9 @@ impl Project {
         let registries = open_registries(&home, workspace.lock())?;
         let vault = open_vault(&home, &environment);
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
-        let (plugins, catalog) = host.plugins(&registries, &mut workspace, &system, &vault, locked).await?;
+        let (mut plugins, catalog) =
+            host.plugins(&registries, &mut workspace, &system, &vault, locked).await?;
+        plugins.add(terraform(home.clone(), scrubber, command), terraform::RIGHTS);
         let own = vault.scope(&system.project, &system.environment);
         let keys = Keys::new(&vault, &catalog, Some(&own));
         let approved = files::approved(&system, &sources, &keys, &workspace)?;

@@ -124,7 +124,7 @@ impl RunsFolder {
     ) -> Result<Arc<Journal>, JournalError> {
         let run = begin.run;
         ss_durable::create_private_dir(&self.folder.join(run.to_string()))?;
-        let journal = Journal::create(&self.journal_of(run), scrubber.clone())?;
+        let journal = Journal::create(run, &self.journal_of(run), scrubber.clone())?;
         let carried = open.values().cloned().map(Record::Carried);
         let records = std::iter::once(Record::RunBegin(begin)).chain(carried);
         journal.append_all(records.chain(calls.into_iter().map(Record::Planned)), Flush::Now)?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use ss_durable::AppendFile;
 use ss_provider::{Effect, EffectId, EffectOutcome, Effects, RequestRecord};
 use ss_secret::Scrubber;
+use uuid::Uuid;
 
 use super::line::{Line, genesis, seal};
 use super::{JournalError, OpId, Record};
@@ -21,6 +22,7 @@ use crate::plan::Call;
 /// at once and flushed with the next record that must be: all go into one file, so that a flush covers
 /// what stands before it.
 pub struct Journal {
+    run: Uuid,
     path: PathBuf,
     scrubber: Arc<Scrubber>,
     tail: Mutex<Tail>,
@@ -46,9 +48,10 @@ pub(crate) enum Flush {
 
 impl Journal {
     /// Begins a journal in a file that does not exist yet.
-    pub(crate) fn create(path: &Path, scrubber: Arc<Scrubber>) -> Result<Self, JournalError> {
+    pub(crate) fn create(run: Uuid, path: &Path, scrubber: Arc<Scrubber>) -> Result<Self, JournalError> {
         let file = AppendFile::open(path)?;
         Ok(Self {
+            run,
             path: path.to_owned(),
             scrubber,
             tail: Mutex::new(Tail { file, seq: 0, prev: genesis(), closed: None }),
@@ -193,6 +196,10 @@ impl Effects for OpJournal {
             return Err(JournalError::Secret.into());
         }
         Ok(self.journal.append(Record::Partial { op: self.op, partial: partial.to_owned() }, Flush::Now)?)
+    }
+
+    fn run(&self) -> Option<String> {
+        Some(self.journal.run.to_string())
     }
 }
 
