@@ -34,7 +34,6 @@ async fn the_descriptions_in_the_binary_are_those_of_the_plugins() {
             );
         }
     }
-    let known: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let known: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(known.len(), registry.plugins().unwrap().len(), "none is left of a release that is gone");
 }
