@@ -190,7 +190,7 @@ impl Edge {
 }
 
 /// Porkbun reads by `POST` too.
-fn may_change(request: &Recorded) -> bool {
+pub fn may_change(request: &Recorded) -> bool {
     let reads = ["/domain/listAll", "/domain/checkDomain/", "/domain/getNs/", "/dns/retrieve/"];
     request.method != "GET" && !reads.iter().any(|path| request.path.contains(path))
 }

@@ -228,6 +228,29 @@ pub fn python_with(name: &str, packages: &[&str], brought: &str) -> Option<PathB
     None
 }
 
+/// The folder `node_modules` with this package of npm in it, `<name>@<version>`, in this test run's own folder; none
+/// if it cannot be had.
+pub fn npm_package(package: &str) -> Option<PathBuf> {
+    let (name, _) = package.rsplit_once('@')?;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm").join(package.replace('/', "-"));
+    let modules = folder.join("node_modules");
+    if !modules.join(name).exists() {
+        std::fs::create_dir_all(&folder).ok()?;
+        let mut install = Command::new("npm");
+        install.args(["install", "--no-audit", "--no-fund", "--silent", package]).current_dir(&folder);
+        let mut child = install.spawn().ok()?;
+        for _ in 0..240 {
+            if child.try_wait().ok()?.is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    modules.join(name).exists().then_some(modules)
+}
+
 /// Numbers of the processes whose working directory lies below the folder.
 pub fn processes_below(folder: &Path) -> Vec<u32> {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());

@@ -190,6 +190,8 @@ impl Gate {
             return false;
         }
         self.config.progress.waiting(&wait.message);
+        // What is waited for is taken back when it is over; that a run was slowed down stays to be read.
+        self.config.progress.log("warn", &wait.message);
         tokio::select! {
             () = sleep(wait.duration) => true,
             () = self.config.cancel.cancelled() => false,

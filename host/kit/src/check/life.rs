@@ -54,6 +54,7 @@ async fn live(bench: &Bench) -> Result<(Vec<Finding>, Option<Baseline>), String>
     let mut findings = vec![Finding::passed(WORKS, tried)];
     findings.push(settled(bench, &stage, state, &mut plans).await?);
     findings.push(deterministic(&plans));
+    tidy(bench, &stage, state).await?;
     Ok((findings, Some(baseline)))
 }
 

@@ -7,6 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use super::{Answer, Call, Census, Pattern};
 use crate::scenario::Count;
 
+/// The header with which providers mark the answer to an `Idempotency-Key` that they have seen before.
+const REPLAYED: &str = "idempotent-replayed";
+
 /// Counts what the traffic of one case makes and removes.
 pub(crate) struct Counter(Mutex<Vec<Line>>);
 
@@ -35,7 +38,7 @@ impl Counter {
 
     /// Sees a request and its answer.
     pub(crate) fn observe(&self, call: &Call, answer: &Answer) {
-        if !answer.is_success() {
+        if !answer.is_success() || is_replay(answer) {
             return;
         }
         let (sent, got) = (call.text(), String::from_utf8_lossy(&answer.body));
@@ -78,6 +81,11 @@ impl Counter {
     }
 }
 
+/// Whether the provider says that it did nothing, because it had done this request before.
+fn is_replay(answer: &Answer) -> bool {
+    answer.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(REPLAYED) && value == "true")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +118,9 @@ mod tests {
             counter.observe(&call(method, path, ""), &done);
         }
         counter.observe(&call("POST", "/apps", ""), &Answer::error(409, "no"));
+        let mut replayed = Answer::json(200, &json!({}));
+        replayed.headers.push((REPLAYED.to_owned(), "true".to_owned()));
+        counter.observe(&call("POST", "/apps", ""), &replayed);
         let census = counter.census(Path::new("/")).unwrap();
         assert_eq!((census["app"], census["bucket"]), (1, 1));
         counter.observe(&call("DELETE", "/b", ""), &done);

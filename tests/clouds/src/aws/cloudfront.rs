@@ -150,6 +150,10 @@ impl Aws {
             summary
                 .children
                 .extend(members.filter(|child| !repeated.contains(&child.name.as_str())).cloned());
+            if known.config.child("ViewerCertificate").is_none() {
+                let own = Node::text("CloudFrontDefaultCertificate", "true");
+                summary = summary.with(Node::new("ViewerCertificate").with(own));
+            }
             let summary = summary.with(Node::new("CacheBehaviors").with(Node::text("Quantity", "0")));
             let none = Node::new("GeoRestriction")
                 .with(Node::text("RestrictionType", "none"))
