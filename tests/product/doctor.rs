@@ -7,6 +7,7 @@ use std::process::Command;
 use insta::assert_snapshot;
 use serde_json::Value;
 
+use crate::environment::processes_below;
 use crate::local::{is_alive, kill, pids};
 use crate::rehearsal::{NEON_KEY, Rehearsal, immediate};
 use crate::{Output, TestEnvironment};
@@ -166,11 +167,11 @@ fn every_repair_runs_as_it_is_and_changes_nothing_the_second_time() {
             let first = shell(&environment, command);
             assert_eq!(first.code, 0, "{command}: {}", first.raw);
             let after = content(environment.root());
-            let running = pids(&environment);
+            let running = processes_below(environment.root());
             let second = shell(&environment, command);
             assert_eq!(second.code, 0, "{command}, again: {}", second.raw);
             assert!(content(environment.root()) == after, "`{command}` changed something the second time");
-            assert_eq!(pids(&environment), running);
+            assert_eq!(processes_below(environment.root()), running);
             repaired.push(finding["id"].as_str().unwrap().split(':').next().unwrap().to_owned());
         }
     }
@@ -211,7 +212,7 @@ fn a_process_that_only_the_file_records_is_started_by_nobody() {
     ));
     let (_, found) = report(&environment, &["--fix"]);
     assert!(!ids(&found).iter().any(|id| id.starts_with("process.dead")), "{found:#}");
-    assert!(crate::environment::processes_below(environment.root()).is_empty());
+    assert!(processes_below(environment.root()).is_empty());
 }
 
 #[test]
@@ -307,7 +308,7 @@ fn a_state_of_another_machine_and_a_damaged_lock_are_told() {
 
     let lock = environment.read("starsystem.lock");
     let pinned = lock.lines().find(|line| line.starts_with("digest = ")).unwrap();
-    let other = format!("digest = \"{}\"", "0".repeat(64));
+    let other = format!("digest = \"sha256:{}\"", "0".repeat(64));
     environment.write("starsystem.lock", &lock.replacen(pinned, &other, 1));
     let (code, found) = report(environment, &["--env=prod"]);
     assert_eq!(code, 1);
