@@ -145,6 +145,7 @@ fn every_command_that_reports_prints_what_its_schema_says() {
     let elsewhere = [
         "plugin-add",
         "plugin-build",
+        "plugin-compile",
         "plugin-new",
         "plugin-publish",
         "plugin-test",
