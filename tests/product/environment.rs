@@ -136,10 +136,12 @@ impl TestEnvironment {
         command
     }
 
-    /// Runs `ss` to its end.
+    /// Runs `ss` to its end. A JSON document that it prints must be as its schema says.
     #[must_use = "it may have failed"]
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.finish(&self.command(arguments).output().expect("ss runs"))
+        let output = self.command(arguments).output().expect("ss runs");
+        crate::schemas::check(arguments, &String::from_utf8_lossy(&output.stdout));
+        self.finish(&output)
     }
 
     /// Runs `ss` with this text on its standard input.

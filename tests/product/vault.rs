@@ -138,3 +138,51 @@ fn a_stock_age_opens_the_vault() {
     assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
     assert!(String::from_utf8_lossy(&opened.stdout).contains("opened-by-age"));
 }
+
+#[test]
+fn a_key_is_promoted_to_a_secret_of_one_environment() {
+    let environment = TestEnvironment::warm();
+    environment.write("starsystem.yaml", "name: app\nservices:\n  db:\n    type: database\n");
+    environment.succeed(&["vault", "set", "workos.api_key", "the-key"]);
+    let promote = ["vault", "promote", "workos.api_key", "WORKOS_API_KEY", "--workspace=app", "--env=prod"];
+    let first = environment.succeed(&promote);
+    assert_eq!(
+        first.stdout,
+        "✓ secrets.WORKOS_API_KEY of project `app`, environment `prod` is a copy of providers:workos/api_key\n"
+    );
+    let again = environment.succeed(&[&promote[..], &["--json"]].concat());
+    let document: serde_json::Value = serde_json::from_str(&again.stdout).expect("one document");
+    assert_eq!(document["changed"], false);
+    assert!(!first.raw.contains("the-key") && !again.raw.contains("the-key"));
+    let read = |env: &str| environment.run(&["vault", "get", "WORKOS_API_KEY", &format!("--env={env}")]);
+    assert_eq!(read("prod").stdout, "the-key\n");
+    assert_eq!(read("local").code, 1, "another environment has none");
+    let listed = environment.succeed(&["vault", "list-secrets", "--env=prod", "--json"]);
+    assert!(listed.stdout.contains("project `app`, environment `prod`") && !listed.raw.contains("the-key"));
+
+    // Another value is replaced only by somebody's word.
+    environment.succeed(&["vault", "set", "workos.api_key", "rotated"]);
+    let refused = environment.run(&promote);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("has another value") && refused.stderr.contains("`--yes`"),
+        "{}",
+        refused.raw
+    );
+    assert_eq!(read("prod").stdout, "the-key\n");
+    environment.succeed(&[&promote[..], &["--yes"]].concat());
+    assert_eq!(read("prod").stdout, "rotated\n");
+
+    // From one environment to another.
+    environment.succeed(&["vault", "set", "db.URL", "postgres://prod", "--env=prod"]);
+    let copy = ["vault", "promote", "db.URL", "DB_URL", "--from=prod", "--env=staging"];
+    environment.succeed(&copy);
+    let copied = environment.succeed(&["vault", "get", "DB_URL", "--env=staging"]);
+    assert_eq!(copied.stdout, "postgres://prod\n");
+    let missing = environment.run(&["vault", "promote", "db.URL", "DB_URL", "--env=staging"]);
+    assert_eq!(missing.code, 1, "staging has none itself: {}", missing.raw);
+    for name in ["NEON_API_KEY", "a.b"] {
+        let refused = environment.run(&["vault", "promote", "workos.api_key", name, "--env=prod"]);
+        assert_eq!(refused.code, 2, "{name}: {}", refused.raw);
+    }
+}

@@ -20,7 +20,11 @@ pub fn home() -> Result<PathBuf, CommandError> {
     }
 }
 
-fn place() -> Result<PathBuf, CommandError> {
+/// Where that folder is, or would be, whatever is there now.
+///
+/// # Errors
+/// If neither variable says.
+pub fn place() -> Result<PathBuf, CommandError> {
     if let Some(home) = non_empty("STARSYSTEM_HOME") {
         return std::path::absolute(&home).map_err(|error| {
             CommandError::failed(format!("`STARSYSTEM_HOME` is not a usable path: {error}"))

@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         Command::Plugin(arguments) => commands::plugin::run(&ui, &scrubber, &arguments),
         Command::Auth(arguments) => commands::auth::run(&ui, &scrubber, &arguments),
         Command::Registry(arguments) => commands::registry::run(&ui, &arguments),
+        Command::Doctor(arguments) => commands::doctor::run(&ui, &scrubber, &arguments),
+        Command::Workspace(arguments) => commands::doctor::workspace(&ui, &scrubber, &arguments),
         Command::Services(arguments) => commands::services::run(&ui, &scrubber, &arguments),
         Command::Graph(arguments) => commands::graph::run(&ui, &scrubber, &arguments),
         Command::Logs(arguments) => commands::logs::run(&ui, &scrubber, &arguments),

@@ -9,7 +9,7 @@ mod lock;
 mod replace;
 
 pub use append::AppendFile;
-pub use lock::{Holder, LockError, WriterLock};
+pub use lock::{Holder, LockError, WriterLock, holder};
 pub use replace::{create_private_dir, read_private, replace, replace_private};
 
 /// A failed file operation, with the file it was about.

@@ -89,6 +89,33 @@ impl WriterLock {
     }
 }
 
+/// Who holds the lock now; none if nobody does, or if they have not said who they are.
+///
+/// A lock ends with its process, so that none is ever stale. Looking takes the lock for an instant, and only
+/// if a process of the holder's number is there.
+///
+/// # Errors
+/// If the file is there and cannot be read.
+pub fn holder(path: &Path) -> Result<Option<Holder>, FileError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(FileError::new("read", path, source)),
+    };
+    let Some(named) = read_holder(&mut file).filter(|holder| exists(holder.pid)) else { return Ok(None) };
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Ok(Some(named)),
+        Ok(()) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(FileError::new("lock", path, source)),
+    }
+}
+
+/// Whether there is a process of this number, as far as we may know.
+fn exists(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
+    !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+}
+
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.take(1024).read_to_string(&mut text).ok()?;
@@ -112,7 +139,10 @@ mod tests {
             panic!("the lock was given twice");
         };
         assert_eq!((holder.pid, holder.what.as_str()), (std::process::id(), "ss provision"));
+        assert_eq!(super::holder(&path).unwrap().unwrap().what, "ss provision");
         drop(held);
+        assert_eq!(super::holder(&path).unwrap(), None, "what it wrote stays, and is nobody's");
+        assert_eq!(super::holder(&folder.path().join("none")).unwrap(), None);
         WriterLock::take(&path, "ss deploy").unwrap();
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ss_config::{Diagnostic, System};
+use ss_config::{Diagnostic, Sources, System};
 use ss_provider::{Cancel, Providers, State};
 use ss_secret::{Scrubber, Secret};
 
 use crate::apply::apply;
+use crate::checkup::{Checkup, checkup};
 use crate::core::{Core, Limits, Scope, Selection, graph_of, ids, prepare};
 use crate::destroy::{self, DestroyPlan};
 use crate::drift::{SystemDrift, drift};
@@ -130,6 +131,15 @@ impl Engine {
     /// If vault or journal cannot be read.
     pub fn overview(&self) -> Result<SystemOverview, EngineError> {
         overview(&self.core)
+    }
+
+    /// What stands in the way of the next run, as far as files, vault and journal tell. Changes nothing and
+    /// calls no plugin. `sources` are those that the system was read from.
+    ///
+    /// # Errors
+    /// If vault or journal cannot be read.
+    pub fn checkup(&self, sources: &Sources) -> Result<Checkup, EngineError> {
+        checkup(&self.core, sources)
     }
 
     /// The primary key of a provider, for tools of the provider's own; none if there is none.

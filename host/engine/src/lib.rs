@@ -8,6 +8,7 @@
 //! Here does not belong: WebAssembly, the terminal, YAML, encryption, or any provider by name.
 
 mod apply;
+mod checkup;
 mod core;
 mod destroy;
 mod drift;
@@ -30,6 +31,7 @@ mod unfinished;
 mod validate;
 mod vault_store;
 
+pub use checkup::{Checkup, Missing, Needed};
 pub use core::{Limits, Scope, Selection};
 pub use destroy::{DestroyPlan, Doomed};
 pub use drift::{Finding, ServiceDrift, SystemDrift};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use ss_provider::{Action, Cancel, Failure, FailureKind, Metadata, State};
 
-use crate::core::{Core, Ready, Surroundings};
+use crate::core::{Core, Known, Ready, Surroundings};
 use crate::error::EngineError;
 use crate::journal::{Flush, OpKind, ReadOnly, Record, Resolution, RunStatus, Subject};
 use crate::observer::{Observer, Unobserved};
@@ -47,7 +47,11 @@ pub enum Verdict {
 /// # Errors
 /// If vault or journal cannot be read.
 pub(crate) fn unfinished(core: &Core) -> Result<Vec<Unfinished>, EngineError> {
-    let known = core.known()?;
+    Ok(unfinished_of(&core.known()?))
+}
+
+/// The same, where what earlier runs left is known already.
+pub(crate) fn unfinished_of(known: &Known) -> Vec<Unfinished> {
     let described = known.open.iter().map(|(service, open)| Unfinished {
         service: service.clone(),
         provider: open.intent.declared.provider.clone(),
@@ -55,7 +59,7 @@ pub(crate) fn unfinished(core: &Core) -> Result<Vec<Unfinished>, EngineError> {
         began: open.began,
         sent: open.effects.iter().map(described).collect(),
     });
-    Ok(described.collect())
+    described.collect()
 }
 
 /// Takes a person's word for what became of a service's operation, and records it.

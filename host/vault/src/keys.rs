@@ -52,7 +52,8 @@ impl<'a> Keys<'a> {
         resolve(words, self.catalog, &|name| manifest.entries.contains_key(&format!("{PROVIDERS}{name}")))
     }
 
-    /// Stores a value. It replaces what stands under any alias of the address.
+    /// Stores a value. It replaces what stands under any alias of the address. A secret of the machine is
+    /// stored beside one of the project, see [`Scope::put_secret`], which still comes first.
     ///
     /// # Errors
     /// If the value is empty, not text or over 1 MiB, or the vault cannot be written.
@@ -89,6 +90,11 @@ impl<'a> Keys<'a> {
         if let Address::Service { service, name } = address {
             return self.project(address)?.credential(service, name);
         }
+        if let Some((scope, name)) = self.of_project(address)
+            && let Some(secret) = scope.secret(name)?
+        {
+            return Ok(Some(secret));
+        }
         for location in self.locations(address) {
             let plaintext = self.vault.read(&ScopeId::Machine, &location.namespace)?;
             if let Some(secret) = read_namespace(plaintext, &location.namespace)?.remove(&location.key) {
@@ -110,7 +116,8 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// Removes a value under every alias; false if there was none.
+    /// Removes a value under every alias; false if there was none. A secret of the project goes first, and
+    /// the machine's of the same name stays.
     ///
     /// # Errors
     /// If the vault cannot be written, or a service's address is used outside a project.
@@ -120,6 +127,11 @@ impl<'a> Keys<'a> {
         }
         if let Address::Service { service, name } = address {
             return self.project(address)?.remove_credential(service, name);
+        }
+        if let Some((scope, name)) = self.of_project(address)
+            && scope.remove_secret(name)?
+        {
+            return Ok(true);
         }
         self.vault.commit(&ScopeId::Machine, |transaction| {
             let (mut namespaces, mut removed) = (Namespaces::default(), false);
@@ -150,8 +162,11 @@ impl<'a> Keys<'a> {
         }
         if let Some(scope) = self.scope {
             for (service, name) in scope.credential_names()? {
-                listed
-                    .push(Listed { scope: scope.id().clone(), address: Address::Service { service, name } });
+                let address = match service == BARE && !self.catalog.services.contains(BARE) {
+                    true => Address::Namespace { namespace: service, key: name },
+                    false => Address::Service { service, name },
+                };
+                listed.push(Listed { scope: scope.id().clone(), address });
             }
         }
         listed.sort();
@@ -193,6 +208,14 @@ impl<'a> Keys<'a> {
             }
             Address::Namespace { namespace, key } => vec![location(namespace, key)],
             Address::Service { .. } => Vec::new(),
+        }
+    }
+
+    /// Scope and name of an address that a project may have a secret of its own for.
+    fn of_project<'b>(&self, address: &'b Address) -> Option<(&'a Scope, &'b str)> {
+        match address {
+            Address::Namespace { namespace, key } if namespace == BARE => Some((self.scope?, key)),
+            _ => None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use serde_json::Value;
 use ss_secret::Secret;
 
+use crate::address::BARE;
 use crate::document::ServiceDocument;
 use crate::keys::{encode_for, malformed, read_service};
 use crate::manifest::ScopeId;
@@ -17,6 +18,9 @@ use crate::{Vault, VaultError};
 const STATES: &str = "states";
 /// How the entry of a service's secrets begins.
 const SERVICE: &str = "service/";
+
+/// Where a project keeps secrets that no service offers: no service can have this id.
+const APP: &str = "@secrets";
 
 /// The entry of a service's secrets.
 pub(crate) fn service_entry(service: &str) -> String {
@@ -122,6 +126,28 @@ impl Scope {
     /// If the vault cannot be read.
     pub fn credentials(&self, service: &str) -> Result<BTreeMap<String, Secret>, VaultError> {
         Ok(self.document(service)?.credentials.0)
+    }
+
+    /// A secret of the project itself in this environment, which comes before the machine's of the same name;
+    /// none if there is none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn secret(&self, name: &str) -> Result<Option<Secret>, VaultError> {
+        self.credential(APP, name)
+    }
+
+    /// Sets a secret of the project itself. The same value again writes nothing.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn put_secret(&self, name: &str, value: &Secret) -> Result<(), VaultError> {
+        self.put_credentials(APP, &[(name.to_owned(), value.clone())])
+    }
+
+    /// Removes a secret of the project itself; false if there was none.
+    pub(crate) fn remove_secret(&self, name: &str) -> Result<bool, VaultError> {
+        Ok(self.secret(name)?.is_some() && self.remove_credential(APP, name)?)
     }
 
     /// The states of all services, by id.
@@ -268,7 +294,7 @@ impl Scope {
             let then = read_service(kept, service)?.credentials.0;
             let names: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
             let differing = names.into_iter().filter(|name| now.get(*name) != then.get(*name));
-            changed.extend(differing.map(|name| (service.to_owned(), name.clone())));
+            changed.extend(differing.map(|name| (owner(service), name.clone())));
         }
         Ok(changed)
     }
@@ -281,13 +307,13 @@ impl Scope {
         self.vault.snapshots(&self.id)
     }
 
-    /// Service and name of every credential, sorted.
+    /// Service and name of every credential, sorted; the project's own secrets stand under `secrets`.
     pub(crate) fn credential_names(&self) -> Result<Vec<(String, String)>, VaultError> {
         let manifest = self.vault.manifest(&self.id)?;
         let mut names = Vec::new();
         for service in manifest.entries.keys().filter_map(|entry| entry.strip_prefix(SERVICE)) {
             let credentials = self.credentials(service)?;
-            names.extend(credentials.into_keys().map(|name| (service.to_owned(), name)));
+            names.extend(credentials.into_keys().map(|name| (owner(service), name)));
         }
         Ok(names)
     }
@@ -302,6 +328,11 @@ impl Scope {
     fn document(&self, service: &str) -> Result<ServiceDocument, VaultError> {
         read_service(self.vault.read(&self.id, &service_entry(service))?, service)
     }
+}
+
+/// Whose credentials these are, as people address them.
+fn owner(service: &str) -> String {
+    if service == APP { BARE.to_owned() } else { service.to_owned() }
 }
 
 fn change_service<T>(

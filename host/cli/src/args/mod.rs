@@ -2,6 +2,7 @@
 
 mod author;
 mod daily;
+mod doctor;
 mod operate;
 mod pins;
 mod plugin;
@@ -9,6 +10,7 @@ mod registry;
 
 pub use author::{AuthorCommand, BuildPlugin, NewPlugin, PluginProject, RunPlugin, TemplateLanguage};
 pub use daily::{Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
+pub use doctor::{Doctor, Workspace, WorkspaceCommand};
 pub use operate::{Deploy, Destroy, Drift, Inspect, Place, Plan, Resolve, Rollback};
 pub use pins::{Consent, PinCommand, PinScope};
 pub use plugin::{CheckCommand, Keeper, Plugin, PluginCommand, RegistryCommand, Test};
@@ -84,6 +86,12 @@ pub enum Command {
     Auth(Auth),
     /// Use other registries of plugins, or run one
     Registry(Registry),
+    /// Find what is wrong with the workspace, and the command that repairs it; asks no provider
+    ///
+    /// Exits with 1 if anything found will make a run fail or leaves a secret open, with 0 otherwise.
+    Doctor(Doctor),
+    /// Look after the workspace: the folder with the system's files
+    Workspace(Workspace),
     /// Show what the system consists of
     Services(Services),
     /// Draw the system
@@ -119,6 +127,11 @@ pub struct System {
 }
 
 impl System {
+    /// The same for a command that has the file as an option.
+    pub fn as_option(&self) -> String {
+        Place { file: self.file.clone(), env: self.env.clone() }.as_typed()
+    }
+
     /// What stands behind the command for the same system, with a blank in front; empty for the defaults.
     pub fn as_typed(&self) -> String {
         let mut text = String::new();
@@ -218,6 +231,27 @@ pub enum VaultCommand {
     /// List the names of what is stored, never the values
     #[command(visible_alias = "list-secrets")]
     List {
+        #[command(flatten)]
+        scope: VaultScope,
+    },
+    /// Copy a value to a secret of one project and environment: `promote workos.api_key WORKOS_API_KEY`
+    ///
+    /// There it comes before the machine's secret of the same name, in templates too, and goes back with a
+    /// rollback. Another value is replaced only after asking.
+    Promote {
+        /// What is copied: an address in any spelling that `set` takes
+        source: String,
+        /// The secret's name
+        secret: String,
+        /// The project; that of the file if absent
+        #[arg(long, value_name = "PROJECT")]
+        workspace: Option<String>,
+        /// The environment that is copied from, where the source belongs to one; if absent, that of `--env`
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+        /// Replace another value without asking
+        #[arg(long, short)]
+        yes: bool,
         #[command(flatten)]
         scope: VaultScope,
     },

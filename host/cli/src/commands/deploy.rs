@@ -13,7 +13,7 @@ use crate::commands::cost;
 use crate::compose::{Project, Purpose, engine_error, tokio_runtime, trace};
 use crate::error::CommandError;
 use crate::render::live::Layout;
-use crate::render::run::{Counts, seconds, short, uncommitted, verdict, watched};
+use crate::render::run::{Counts, logs, seconds, short, uncommitted, verdict, watched};
 use crate::render::{plan, preview};
 use crate::ui::Ui;
 
@@ -154,6 +154,7 @@ fn summarise(ui: &Ui, wanted: &Wanted, planned: &SystemPlan, report: &RunReport)
         return Ok(());
     }
     uncommitted(ui, report);
+    logs(ui, report, &wanted.system);
     let first = if counts.failed > 0 { "fix what failed and " } else { "" };
     let command = format!("ss deploy{}", wanted.system.as_typed());
     ui.note(&format!("next: {first}run `{command}` again; it goes on from here"));

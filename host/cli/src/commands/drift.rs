@@ -72,6 +72,11 @@ fn verdict(ui: &Ui, arguments: &args::Drift, drift: &SystemDrift) -> Result<(), 
         ui.note(&format!(
             "next: `{command}` makes it what the file says; or write into the file what is right now"
         ));
+        ui.note(&format!(
+            "if nobody of yours changed it: `ss inspect{} --calls` shows all that `ss` sent; the rest is in the \
+             provider's dashboard",
+            arguments.system.as_option()
+        ));
         return Err(CommandError::drift());
     }
     if unknown > 0 { Err(CommandError::shown()) } else { Ok(()) }

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod cost;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 pub mod drift;
 pub mod graph;
 pub mod inspect;

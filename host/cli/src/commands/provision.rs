@@ -13,7 +13,7 @@ use crate::compose::{Project, Purpose, engine_error, tokio_runtime, trace};
 use crate::error::CommandError;
 use crate::render::live::Layout;
 use crate::render::plan;
-use crate::render::run::{Counts, Warnings, seconds, uncommitted, verdict, watched};
+use crate::render::run::{Counts, Warnings, logs, seconds, uncommitted, verdict, watched};
 use crate::ui::{Style, Ui};
 
 /// Runs the command.
@@ -85,6 +85,7 @@ fn summarise(
         return Ok(());
     }
     uncommitted(ui, report);
+    logs(ui, report, &arguments.system);
     let first = if counts.failed > 0 { "fix what failed and " } else { "" };
     ui.note(&format!("next: {first}run `{command}` again; it goes on from here"));
     Err(CommandError::shown())

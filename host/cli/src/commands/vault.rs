@@ -1,5 +1,7 @@
 //! `ss vault`: keys and other secrets in the age-encrypted vault.
 
+mod promote;
+
 use std::io::{IsTerminal as _, Read as _};
 use std::sync::Arc;
 
@@ -37,6 +39,18 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Vault) -> Result
             let secret = opened.keys().require(&address).map_err(vault_error)?;
             ui.reveal(&secret);
             Ok(())
+        }
+        VaultCommand::Promote { source, secret, workspace, from, yes, scope } => {
+            let opened = Opened::new(ui, scrubber, Some(scope))?;
+            let promotion = promote::Promotion {
+                source,
+                secret,
+                project: workspace.as_deref(),
+                environment: &scope.env,
+                from: from.as_deref(),
+                yes: *yes,
+            };
+            promote::run(ui, &opened, &promotion)
         }
         VaultCommand::List { scope } => Opened::new(ui, scrubber, Some(scope))?.list(ui),
         VaultCommand::Rm { words, scope } => {
@@ -116,6 +130,11 @@ impl Opened {
 
     fn keep(&self, ui: &Ui, address: &Address, value: &Secret) -> Result<(), CommandError> {
         self.keys().set(address, value).map_err(vault_error)?;
+        if let (Address::Namespace { key, .. }, Some(scope)) = (address, &self.scope)
+            && self.keys().get(address).map_err(vault_error)?.is_some_and(|read| read != *value)
+        {
+            ui.warn(&format!("{} has a secret `{key}` of its own, which comes first", scope.id()));
+        }
         ui.line(&format!("{} {address} stored", ui.paint(Style::Good, "✓")));
         Ok(())
     }

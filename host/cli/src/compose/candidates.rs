@@ -20,6 +20,8 @@ pub enum Network {
     Asked,
     /// Only for releases that the lock pins, and only if they are not here.
     Locked,
+    /// For nothing: what is not here is missing.
+    Never,
 }
 
 /// The plugins that a system may use: those that `plugins:` names, and the built-in ones beside them.
@@ -83,13 +85,13 @@ async fn bring(
     wanted: Option<&semver::VersionReq>,
     network: Network,
 ) -> Result<(), CommandError> {
-    if name.namespace() == OFFICIAL {
+    if name.namespace() == OFFICIAL || network == Network::Never {
         return Ok(());
     }
     let client = Client::new();
     let version = match workspace.lock().get(name) {
         Some(pin) => pin.version.clone(),
-        None if network == Network::Locked => return Err(not_pinned(name)),
+        None if network != Network::Asked => return Err(not_pinned(name)),
         None => {
             let asked = registries.refresh(&client, std::slice::from_ref(name)).await;
             asked.map_err(|error| CommandError::of(&error))?;

@@ -14,11 +14,13 @@ mod whereabouts;
 pub use admission::{again, not_admitted, typed};
 pub use candidates::{Network, candidate, name_of};
 pub use plugins::{Host, Listing};
-pub use project::{Project, Purpose, engine_error, load_system, open_workspace};
+pub use project::{
+    Parts, Project, Purpose, engine_error, environment_of, file_name, load_system, open_workspace,
+};
 pub use registries::{open_registries, seen};
 pub use telemetry::trace;
 pub use vault::open_vault;
-pub use whereabouts::{Whereabouts, fly, hand_over, whereabouts};
+pub use whereabouts::{Whereabouts, fly, hand_over, has_logs, whereabouts};
 
 use std::sync::Arc;
 

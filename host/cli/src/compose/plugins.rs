@@ -166,9 +166,9 @@ impl<'a> Host<'a> {
         workspace: &mut Workspace,
         system: &System,
         vault: &Vault,
-        locked: bool,
+        network: Network,
     ) -> Result<(Plugins, Arc<Catalog>), CommandError> {
-        let network = if locked { Network::Locked } else { Network::Asked };
+        let locked = network == Network::Locked;
         let candidates = candidates(self.ui, registries, workspace, system, network).await?;
         // Of plugins that this binary does not vouch for nothing runs, not even a description, before a
         // person has approved them.

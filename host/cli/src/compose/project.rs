@@ -1,15 +1,16 @@
 //! A system with everything that a command needs to work on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ss_config::{Diagnostic, MissingOverlay, Sources, System};
 use ss_engine::{Engine, EngineConfig, Limits, Scope, VaultStore};
 use ss_provider::Providers;
-use ss_registry::{LockError, Workspace, WorkspaceError};
+use ss_registry::{LockError, Registries, Workspace, WorkspaceError};
 use ss_secret::Scrubber;
-use ss_vault::Keys;
+use ss_vault::{Keys, Vault};
 
+use super::candidates::Network;
 use super::plugins::{Host, log_folder};
 use super::terraform::{self, terraform};
 use super::{Environment, environment, files, open_registries, open_vault};
@@ -53,7 +54,27 @@ pub struct Project {
     pub engine: Engine,
     pub workspace: Workspace,
     /// The folder of the services' log files.
-    logs: std::path::PathBuf,
+    logs: PathBuf,
+}
+
+/// A system as it was read, before plugins are loaded.
+pub struct Parts {
+    /// The file, as a person names it.
+    pub file: String,
+    pub sources: Sources,
+    /// What is wrong with the files, none of it an error.
+    pub findings: Vec<Diagnostic>,
+    pub system: System,
+    pub workspace: Workspace,
+    pub vault: Vault,
+    /// Where `ss` keeps its own files.
+    pub home: PathBuf,
+}
+
+/// The environment that a command is about: the local one if none is named.
+pub fn environment_of(arguments: &args::System) -> (&str, MissingOverlay) {
+    let name = arguments.env.as_deref().unwrap_or(LOCAL);
+    (name, if name == LOCAL { MissingOverlay::Allowed } else { MissingOverlay::Refused })
 }
 
 /// Reads the files of a system and prints what is wrong with them.
@@ -64,8 +85,7 @@ pub fn load_system(
     ui: &Ui,
     arguments: &args::System,
 ) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
-    let name = arguments.env.as_deref().unwrap_or(LOCAL);
-    let missing = if name == LOCAL { MissingOverlay::Allowed } else { MissingOverlay::Refused };
+    let (name, missing) = environment_of(arguments);
     let loaded = ss_config::load(&arguments.file, name, missing);
     match loaded.system {
         Some(system) => Ok((loaded.sources, system, loaded.diagnostics)),
@@ -78,7 +98,7 @@ pub fn load_system(
 
 impl Project {
     /// The file that holds what a local service prints.
-    pub fn log_of(&self, service: &str) -> std::path::PathBuf {
+    pub fn log_of(&self, service: &str) -> PathBuf {
         ss_runtime::log_file(&self.logs, service)
     }
 
@@ -92,20 +112,52 @@ impl Project {
         arguments: &args::System,
         purpose: Purpose,
     ) -> Result<Self, CommandError> {
-        let Purpose { command, scope, parallelism, locked } = purpose;
         let (sources, system, findings) = load_system(ui, arguments)?;
-        let environment = environment();
         let home = home::home()?;
-        let mut workspace = open_workspace(&system, &home)?;
+        let workspace = open_workspace(&system, &home)?;
         let registries = open_registries(&home, workspace.lock())?;
-        let vault = open_vault(&home, &environment);
+        let vault = open_vault(&home, &environment());
+        let network = if purpose.locked { Network::Locked } else { Network::Asked };
+        let parts =
+            Parts { file: file_name(&arguments.file), sources, findings, system, workspace, vault, home };
+        let approval = |refused| Err(refused);
+        let mut project = Self::compose(ui, scrubber, parts, &registries, purpose, network, approval).await?;
+        project.findings.extend(project.engine.validate());
+        project.findings.sort_by_key(|finding| {
+            let place = finding.labels.first().map(|label| (label.span.source, label.span.start));
+            (!finding.is_error(), place)
+        });
+        diagnostics::report(ui, &project.sources, &project.findings)?;
+        Ok(project)
+    }
+
+    /// Puts a system that was read together with its plugins and its vault. `unapproved` is told if templates
+    /// read provider keys and nobody approved that; if it accepts, they read none.
+    ///
+    /// # Errors
+    /// If plugins cannot be used, or services need each other in a circle.
+    pub async fn compose(
+        ui: &Ui,
+        scrubber: &Arc<Scrubber>,
+        parts: Parts,
+        registries: &Registries,
+        purpose: Purpose,
+        network: Network,
+        unapproved: impl FnOnce(CommandError) -> Result<(), CommandError>,
+    ) -> Result<Self, CommandError> {
+        let Purpose { command, scope, parallelism, locked: _ } = purpose;
+        let Parts { file, sources, findings, system, mut workspace, vault, home } = parts;
+        let environment = environment();
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
         let (mut plugins, catalog) =
-            host.plugins(&registries, &mut workspace, &system, &vault, locked).await?;
+            host.plugins(registries, &mut workspace, &system, &vault, network).await?;
         plugins.add(terraform(home.clone(), scrubber, command), terraform::RIGHTS);
         let own = vault.scope(&system.project, &system.environment);
         let keys = Keys::new(&vault, &catalog, Some(&own));
-        let approved = files::approved(&system, &sources, &keys, &workspace)?;
+        let approved = match files::approved(&system, &sources, &keys, &workspace) {
+            Ok(approved) => approved,
+            Err(refused) => unapproved(refused).map(|()| false)?,
+        };
         let logs = log_folder(&home, &system);
         let grants = plugins.grants();
         let system = Arc::new(system);
@@ -133,14 +185,7 @@ impl Project {
         })
         .map_err(|error| engine_error(&error))?
         .granting(grants);
-        let mut findings = findings;
-        findings.extend(engine.validate());
-        findings.sort_by_key(|finding| {
-            let place = finding.labels.first().map(|label| (label.span.source, label.span.start));
-            (!finding.is_error(), place)
-        });
-        diagnostics::report(ui, &sources, &findings)?;
-        Ok(Self { file: file_name(&arguments.file), sources, findings, system, engine, workspace, logs })
+        Ok(Self { file, sources, findings, system, engine, workspace, logs })
     }
 }
 
@@ -173,6 +218,6 @@ pub fn engine_error(error: &ss_engine::EngineError) -> CommandError {
     }
 }
 
-fn file_name(file: &Path) -> String {
+pub fn file_name(file: &Path) -> String {
     file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

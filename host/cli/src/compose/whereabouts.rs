@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use ss_config::{Node, ServiceConfig};
+use ss_engine::Standing;
 use ss_secret::Secret;
 
 use super::{Project, engine_error};
@@ -60,6 +61,15 @@ pub fn whereabouts(project: &Project, id: &str) -> Result<Whereabouts, CommandEr
             app: state.resource_id.clone(),
             token: project.engine.provider_key("fly").map_err(|error| engine_error(&error))?,
         }),
+        // A machine that never became healthy has no state, and its log is what tells why.
+        (Some("fly"), None) if service.standing == Standing::Unfinished => Ok(Whereabouts::Fly {
+            app: config
+                .and_then(|config| config.target().or_else(|| config.provision()))
+                .and_then(|block| block.get("app"))
+                .and_then(Node::scalar_text)
+                .map_or_else(|| id.to_owned(), str::to_owned),
+            token: project.engine.provider_key("fly").map_err(|error| engine_error(&error))?,
+        }),
         (Some("fly"), None) => Err(CommandError::failed(format!("`{id}` has not been deployed yet"))
             .hint(format!("`ss deploy --env={}` deploys it", overview.environment))),
         (Some(provider), _) => Err(CommandError::failed(format!(
@@ -69,6 +79,11 @@ pub fn whereabouts(project: &Project, id: &str) -> Result<Whereabouts, CommandEr
         (None, _) => Err(CommandError::failed(format!("`{id}` is not provisioned by `ss`"))
             .hint("give it a `target` with a `host` that SSH can reach")),
     }
+}
+
+/// Whether `ss logs` can show what a service of this provider says.
+pub fn has_logs(provider: &str) -> bool {
+    matches!(provider, "fly" | "local-process")
 }
 
 /// The host that `target.host` names.

@@ -4,10 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ss_engine::{Event, Interrupt, Observer, RunReport, ServiceOutcome};
-use ss_provider::Action;
+use ss_provider::{Action, FailureKind};
 
 use super::failure;
 use super::live::{Layout, Live};
+use crate::args;
+use crate::compose::has_logs;
 use crate::ui::{Style, Ui};
 
 /// Shows a run while it goes on; Ctrl-C once finishes what runs and records it, twice cancels it.
@@ -139,6 +141,17 @@ pub fn uncommitted(ui: &Ui, report: &RunReport) {
         failure::headline(failure)
     ));
     failure::lines(failure).iter().for_each(|line| ui.note(&format!("  {line}")));
+}
+
+/// Says which command shows what a service said itself that did not become healthy.
+pub fn logs(ui: &Ui, report: &RunReport, system: &args::System) {
+    for service in &report.services {
+        let unwell = service.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Unavailable);
+        if unwell && service.provider.as_deref().is_some_and(has_logs) {
+            let (id, place) = (&service.service, system.as_typed());
+            ui.note(&format!("next: `ss logs {id}{place}` shows what `{id}` says"));
+        }
+    }
 }
 
 /// The line that ends a run: `✓ Deploy complete: …`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use ss_durable::{FileError, LockError, WriterLock};
+use ss_durable::{FileError, Holder, LockError, WriterLock};
 use ss_secret::Scrubber;
 use uuid::Uuid;
 
@@ -83,6 +83,11 @@ impl RunsFolder {
     pub(crate) fn lock(&self, what: &str) -> Result<WriterLock, LockError> {
         ss_durable::create_private_dir(&self.folder)?;
         WriterLock::take(&self.folder.join("lock"), what)
+    }
+
+    /// Who has the one writer's place now.
+    pub(crate) fn holder(&self) -> Result<Option<Holder>, FileError> {
+        ss_durable::holder(&self.folder.join("lock"))
     }
 
     /// What the runs so far left behind.

@@ -132,6 +132,11 @@ impl Router {
         self.providers.get(name)
     }
 
+    /// Whether the provider of this name acts on this machine.
+    pub(crate) fn acts_here(&self, name: &str) -> bool {
+        self.providers.acts_here(name)
+    }
+
     /// Where a service goes. `has` says whether the service has a key.
     pub(crate) fn route(&self, wanted: Wanted<'_>, has: impl Fn(&str) -> bool) -> Route {
         match (wanted.target, wanted.provider) {

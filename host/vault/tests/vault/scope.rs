@@ -81,11 +81,14 @@ fn a_secret_whose_making_failed_is_not_stored() {
     let home = tempfile::tempdir().unwrap();
     let scope = open(home.path()).scope("shop", "prod");
     scope.put_credentials("db", &[("URL".into(), secret("u"))]).unwrap();
-    let before = files(home.path());
+    // The lock file says since when its last holder held it.
+    let kept =
+        || files(home.path()).into_iter().filter(|(path, _)| !path.ends_with("lock")).collect::<Vec<_>>();
+    let before = kept();
     let failed = scope.try_generated("db", "password", || Err("the journal is full")).unwrap();
     assert_eq!(failed, Err("the journal is full"));
     assert_eq!(scope.generated_known("db", "password").unwrap(), None);
-    assert_eq!(files(home.path()), before);
+    assert!(kept() == before, "something was written");
 
     let made = scope.try_generated("db", "password", || Ok::<_, &str>(secret("made"))).unwrap();
     assert_eq!(made, Ok(secret("made")));
@@ -190,4 +193,30 @@ fn a_public_credential_is_known_as_one_until_it_is_set_as_a_secret() {
     assert!(!scope.is_public("api", "OTHER").unwrap());
     scope.commit(Changes::new().credentials("api", url())).unwrap();
     assert!(!scope.is_public("api", "URL").unwrap());
+}
+
+#[test]
+fn a_secret_of_the_project_comes_before_the_machines_and_goes_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let vault = open(home.path());
+    let catalog = ss_vault::Catalog::default();
+    let (prod, local) = (vault.scope("app", "prod"), vault.scope("app", "local"));
+    let keys = |scope| ss_vault::Keys::new(&vault, &catalog, Some(scope));
+    let address = keys(&prod).address(ss_vault::Words::One("STRIPE_KEY")).unwrap();
+    keys(&prod).set(&address, &secret("machine")).unwrap();
+    prod.put_secret("STRIPE_KEY", &secret("prod")).unwrap();
+    assert_eq!(keys(&prod).get(&address).unwrap(), Some(secret("prod")));
+    assert_eq!(keys(&local).get(&address).unwrap(), Some(secret("machine")), "of another environment");
+
+    let listed: Vec<_> = keys(&prod).list().unwrap().iter().map(|key| key.address.to_string()).collect();
+    assert_eq!(listed, ["secrets/STRIPE_KEY", "secrets/STRIPE_KEY"]);
+    let snapshot = prod.snapshot().unwrap();
+    prod.put_secret("STRIPE_KEY", &secret("rotated")).unwrap();
+    let changed = prod.credentials_changed_since(&snapshot).unwrap();
+    assert_eq!(changed, [("secrets".to_owned(), "STRIPE_KEY".to_owned())]);
+
+    assert!(keys(&prod).remove(&address).unwrap());
+    assert_eq!(keys(&prod).get(&address).unwrap(), Some(secret("machine")), "the machine's stays");
+    assert!(keys(&prod).remove(&address).unwrap());
+    assert!(!keys(&prod).remove(&address).unwrap());
 }

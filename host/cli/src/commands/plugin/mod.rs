@@ -4,7 +4,7 @@ mod author;
 mod compile;
 mod info;
 mod keygen;
-mod pins;
+pub mod pins;
 mod publish;
 mod search;
 mod test;

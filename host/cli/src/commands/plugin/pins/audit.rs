@@ -11,22 +11,20 @@ use crate::error::CommandError;
 use crate::ui::{Style, Ui};
 
 /// Something that a person should look at.
-struct Finding {
-    plugin: String,
+pub struct Finding {
+    /// The plugin, with its version if one is pinned.
+    pub plugin: String,
     /// Stable name of the kind, for machines.
-    kind: &'static str,
-    message: String,
-    remedy: String,
+    pub kind: &'static str,
+    pub message: String,
+    /// What to do, as a sentence.
+    pub remedy: String,
 }
 
 /// Runs the command.
 pub async fn run(ui: &Ui, offline: bool, scope: &PinScope) -> Result<(), CommandError> {
     let opened = Opened::new(ui, scope)?;
-    let mut findings = Vec::new();
-    for pin in opened.workspace.lock().pins() {
-        opened.audit(ui, pin, offline, &mut findings).await;
-    }
-    opened.audit_local(&mut findings);
+    let findings = opened.audited(ui, offline).await;
     for finding in &findings {
         ui.line(&format!(
             "{} {} {}: {}",
@@ -57,6 +55,16 @@ pub async fn run(ui: &Ui, offline: bool, scope: &PinScope) -> Result<(), Command
 }
 
 impl Opened {
+    /// Everything that is to be said about the lock's plugins.
+    pub async fn audited(&self, ui: &Ui, offline: bool) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for pin in self.workspace.lock().pins() {
+            self.audit(ui, pin, offline, &mut findings).await;
+        }
+        self.audit_local(&mut findings);
+        findings
+    }
+
     async fn audit(&self, ui: &Ui, pin: &Pin, offline: bool, findings: &mut Vec<Finding>) {
         let name = &pin.name;
         let mut found = |kind, message: String, remedy: String| {

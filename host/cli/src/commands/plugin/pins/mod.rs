@@ -2,7 +2,7 @@
 
 mod add;
 mod approve;
-mod audit;
+pub mod audit;
 mod consent;
 mod list;
 mod remove;
@@ -42,11 +42,11 @@ pub fn run(ui: &Ui, command: &PinCommand) -> Result<(), CommandError> {
 }
 
 /// A system with its lock, open to be looked at and changed. No plugin runs.
-struct Opened {
-    sources: Sources,
-    system: System,
-    registries: Registries,
-    workspace: Workspace,
+pub struct Opened {
+    pub sources: Sources,
+    pub system: System,
+    pub registries: Registries,
+    pub workspace: Workspace,
 }
 
 impl Opened {
