@@ -1,9 +1,10 @@
 //! A system with everything that a command needs to work on it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use ss_config::{Diagnostic, MissingOverlay, Sources, System};
+use ss_config::{Diagnostic, Loaded, MissingOverlay, Sources, System};
 use ss_engine::{Engine, EngineConfig, Limits, Scope, VaultStore};
 use ss_provider::Providers;
 use ss_registry::{LockError, Workspace, WorkspaceError};
@@ -20,7 +21,7 @@ use crate::render::diagnostics;
 use crate::ui::Ui;
 
 /// The environment of a command that was given none.
-const LOCAL: &str = "local";
+pub const LOCAL: &str = "local";
 
 /// What a system is opened for.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,8 @@ pub struct Project {
     pub system: Arc<System>,
     pub engine: Engine,
     pub workspace: Workspace,
+    /// The providers that reach nothing but processes and files of this machine.
+    pub local: BTreeSet<String>,
     /// The folder of the services' log files.
     logs: std::path::PathBuf,
 }
@@ -64,9 +67,16 @@ pub fn load_system(
     ui: &Ui,
     arguments: &args::System,
 ) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
+    usable(ui, load(arguments))
+}
+
+fn load(arguments: &args::System) -> Loaded {
     let name = arguments.env.as_deref().unwrap_or(LOCAL);
     let missing = if name == LOCAL { MissingOverlay::Allowed } else { MissingOverlay::Refused };
-    let loaded = ss_config::load(&arguments.file, name, missing);
+    ss_config::load(&arguments.file, name, missing)
+}
+
+fn usable(ui: &Ui, loaded: Loaded) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
     match loaded.system {
         Some(system) => Ok((loaded.sources, system, loaded.diagnostics)),
         None => {
@@ -92,8 +102,22 @@ impl Project {
         arguments: &args::System,
         purpose: Purpose,
     ) -> Result<Self, CommandError> {
+        Self::open_loaded(ui, scrubber, load(arguments), &arguments.file, purpose).await
+    }
+
+    /// The same for files that have been read already, such as a text that is not in any file yet.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_loaded(
+        ui: &Ui,
+        scrubber: &Arc<Scrubber>,
+        loaded: Loaded,
+        file: &Path,
+        purpose: Purpose,
+    ) -> Result<Self, CommandError> {
         let Purpose { command, scope, parallelism, locked } = purpose;
-        let (sources, system, findings) = load_system(ui, arguments)?;
+        let (sources, system, findings) = usable(ui, loaded)?;
         let environment = environment();
         let home = home::home()?;
         let mut workspace = open_workspace(&system, &home)?;
@@ -107,7 +131,7 @@ impl Project {
         let keys = Keys::new(&vault, &catalog, Some(&own));
         let approved = files::approved(&system, &sources, &keys, &workspace)?;
         let logs = log_folder(&home, &system);
-        let grants = plugins.grants();
+        let (grants, local) = (plugins.grants(), plugins.local());
         let system = Arc::new(system);
         let store = VaultStore::new(
             vault,
@@ -140,7 +164,7 @@ impl Project {
             (!finding.is_error(), place)
         });
         diagnostics::report(ui, &sources, &findings)?;
-        Ok(Self { file: file_name(&arguments.file), sources, findings, system, engine, workspace, logs })
+        Ok(Self { file: file_name(file), sources, findings, system, engine, workspace, local, logs })
     }
 }
 
