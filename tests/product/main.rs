@@ -6,6 +6,7 @@
 
 mod agents;
 mod agents_http;
+mod agents_inspector;
 mod agents_python;
 mod authoring;
 mod aws;

@@ -9,14 +9,15 @@ use crate::composition::Refusal;
 use crate::server::Server;
 
 /// Serves the client at the other end until it goes away or `ended` does; what runs then is stopped and recorded.
+/// Whether there was a client at all.
 ///
 /// # Errors
 /// If the other end does not speak the protocol.
-pub async fn serve_stdio(server: &Server, ended: impl Future<Output = ()>) -> Result<(), Refusal> {
+pub async fn serve_stdio(server: &Server, ended: impl Future<Output = ()>) -> Result<bool, Refusal> {
     let running = match server.clone().serve(stdio_pipes()).await {
         Ok(running) => running,
         // Nobody said anything: there is nothing to complain about.
-        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(false),
         Err(error) => return Err(Refusal::of(&error)),
     };
     let stop = running.cancellation_token();
@@ -31,5 +32,5 @@ pub async fn serve_stdio(server: &Server, ended: impl Future<Output = ()>) -> Re
         }
     }
     server.wind_up().await;
-    Ok(())
+    Ok(true)
 }

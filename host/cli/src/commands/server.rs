@@ -94,16 +94,20 @@ async fn serve(server: Server, listening: Option<Listening>, on_stdio: bool) -> 
             let http = tokio::spawn(listening.serve(async {
                 let _ = is_gone.await;
             }));
-            let served = serve_stdio(&server, wait(is_over)).await;
+            let served = serve_stdio(&server, wait(is_over.clone())).await;
+            // A pipe that nobody ever spoke through does not end the server on the port.
+            if matches!(served, Ok(false)) {
+                wait(is_over).await;
+            }
             drop(gone);
             let _ = http.await;
-            served.map_err(refused)
+            served.map(drop).map_err(refused)
         }
         (Some(listening), false) => {
             listening.serve(wait(is_over)).await;
             Ok(())
         }
-        (None, _) => serve_stdio(&server, wait(is_over)).await.map_err(refused),
+        (None, _) => serve_stdio(&server, wait(is_over)).await.map(drop).map_err(refused),
     }
 }
 
