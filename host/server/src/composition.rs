@@ -108,7 +108,7 @@ pub struct Refusal {
     /// What to do.
     pub hints: Vec<String>,
     /// What is known beyond that, such as the findings about a file.
-    pub document: Option<Value>,
+    pub document: Option<Box<Value>>,
 }
 
 impl Refusal {
@@ -127,7 +127,7 @@ impl Refusal {
     /// Adds what is known beyond the message.
     #[must_use]
     pub fn with(mut self, document: Value) -> Self {
-        self.document = Some(document);
+        self.document = Some(Box::new(document));
         self
     }
 

@@ -211,7 +211,7 @@ impl Door {
     }
 
     async fn admit(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
-        self.judge(request.headers())?;
+        self.judge(request.headers()).map_err(|answer| *answer)?;
         if request.uri().path() != PATH {
             return Err(plain(StatusCode::NOT_FOUND, "the server is at /mcp"));
         }
@@ -248,18 +248,18 @@ impl Door {
     }
 
     /// Whether a request may come in at all, by its head.
-    fn judge(&self, headers: &HeaderMap) -> Result<(), Answer> {
+    fn judge(&self, headers: &HeaderMap) -> Result<(), Box<Answer>> {
         let hosts: Vec<_> = headers.get_all(HOST).iter().collect();
         let known = |name: &str| self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
         if !matches!(&hosts[..], [host] if host.to_str().is_ok_and(known)) {
-            return Err(plain(StatusCode::FORBIDDEN, "`Host` names another server"));
+            return Err(Box::new(plain(StatusCode::FORBIDDEN, "`Host` names another server")));
         }
         let is_mine = |origin: &HeaderValue| {
             let origin = origin.to_str().unwrap_or_default();
             origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).is_some_and(known)
         };
         if !headers.get_all(ORIGIN).iter().all(is_mine) {
-            return Err(plain(StatusCode::FORBIDDEN, "`Origin` names another site"));
+            return Err(Box::new(plain(StatusCode::FORBIDDEN, "`Origin` names another site")));
         }
         let Some(token) = &self.token else { return Ok(()) };
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
@@ -269,7 +269,7 @@ impl Door {
         }
         let mut answer = plain(StatusCode::UNAUTHORIZED, "a token is needed: `Authorization: Bearer …`");
         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        Err(answer)
+        Err(Box::new(answer))
     }
 }
 

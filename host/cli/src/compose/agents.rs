@@ -151,6 +151,6 @@ fn refusal(ui: &Ui, error: CommandError) -> Refusal {
         details: error.details,
         causes: error.causes,
         hints: error.hints,
-        document: ui.captured_document(),
+        document: ui.captured_document().map(Box::new),
     }
 }
