@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and speak so")]
 
+mod agents;
+mod agents_http;
+mod agents_inspector;
+mod agents_python;
 mod authoring;
 mod aws;
 mod backends;

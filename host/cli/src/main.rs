@@ -51,6 +51,8 @@ fn main() -> ExitCode {
         Command::Logs(arguments) => commands::logs::run(&ui, &scrubber, &arguments),
         Command::Exec(arguments) => commands::remote::exec(&ui, &scrubber, &arguments),
         Command::Ssh(arguments) => commands::remote::ssh(&ui, &scrubber, &arguments),
+        Command::Server(arguments) => commands::server::run(&ui, &scrubber, &arguments),
+        Command::Approve(arguments) => commands::approve::run(&ui, &arguments),
         Command::Completions { shell } => commands::reference::completions(shell),
         Command::Man { folder } => commands::reference::man_pages(&folder),
     };

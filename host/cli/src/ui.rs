@@ -4,8 +4,8 @@
 //! that stdout stays one JSON document under `--json`.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ss_secret::Scrubber;
 
@@ -53,6 +53,8 @@ pub struct Ui {
     scrubber: Arc<Scrubber>,
     /// Whether the JSON document has been printed: there is one, whatever happens.
     documented: Arc<AtomicBool>,
+    /// Where the document goes if not to stdout. Nothing is printed then.
+    kept: Option<Arc<Mutex<Option<serde_json::Value>>>>,
 }
 
 impl Ui {
@@ -71,7 +73,26 @@ impl Ui {
             interactive: wants(terminal),
             scrubber,
             documented: Arc::default(),
+            kept: None,
         }
+    }
+
+    /// No terminal at all: the document is kept for the caller, and nothing is printed or asked.
+    pub fn captured(scrubber: Arc<Scrubber>) -> Self {
+        Self {
+            json: true,
+            verbose: false,
+            colour: false,
+            interactive: false,
+            scrubber,
+            documented: Arc::default(),
+            kept: Some(Arc::default()),
+        }
+    }
+
+    /// The document, where it was kept.
+    pub fn captured_document(&self) -> Option<serde_json::Value> {
+        self.kept.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether progress can be redrawn in place.
@@ -100,12 +121,19 @@ impl Ui {
 
     /// Prints a line of progress, a warning or a hint.
     pub fn note(&self, text: &str) {
+        if self.kept.is_some() {
+            return;
+        }
         write_to(&mut std::io::stderr().lock(), &self.scrub(text));
     }
 
     /// Prints the JSON document, if that was asked for.
     pub fn document(&self, document: &serde_json::Value) {
         if self.json && !self.documented.swap(true, Ordering::SeqCst) {
+            if let Some(kept) = &self.kept {
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(document.clone());
+                return;
+            }
             let text = format!("{document:#}");
             write_to(&mut std::io::stdout().lock(), &self.scrub(&text));
         }
@@ -131,7 +159,7 @@ impl Ui {
 
     /// Whether a person can be asked: both ends are a terminal.
     pub fn can_ask(&self) -> bool {
-        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        self.kept.is_none() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// Asks a person for a line; none if there is no more.

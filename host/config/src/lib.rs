@@ -15,6 +15,7 @@ mod node;
 pub mod path;
 mod plugins;
 pub mod read;
+mod services;
 mod source;
 mod state;
 mod system;
@@ -25,6 +26,7 @@ pub use load::{Loaded, MissingOverlay, environments, load, load_bytes, overlay_p
 pub use node::{Entry, Node, NodeValue};
 pub use plugins::{EditError, add_plugin, remove_plugin};
 pub use read::{MAX_BYTES, Parsed, parse_str};
+pub use services::{AddServiceError, add_service};
 pub use source::{Position, SourceId, Sources, Span, Spanned};
 pub use state::{StateError, Written, edit_states, remove_state, write_state, write_states};
 pub use system::{

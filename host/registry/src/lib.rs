@@ -10,6 +10,7 @@
 //! hostile until its check has passed.
 
 mod admit;
+mod agents;
 mod approvals;
 mod component;
 mod contract;
@@ -43,6 +44,7 @@ mod verify;
 mod workspace;
 
 pub use admit::{AdmitError, Admitted};
+pub use agents::{AgentAnswer, AgentChange};
 pub use approvals::{Approvals, ApprovalsError};
 pub use component::{
     ComponentError, MANIFEST_SECTION, MAX_COMPONENT, Outline, embed_manifest, outline as inspect,

@@ -16,12 +16,17 @@
 //! capabilities = ["http", "vault-read"] # nothing else, whatever was approved
 //! authority.http = [{ origin = "https://*.acme.example", path = "/", methods = ["GET", "POST"] }]
 //! endpoints = ["https://proxy.acme.example"]
+//!
+//! [[agents]]                            # what agents may change unasked: see [`crate::AgentChange`]
+//! changes = ["provision"]
+//! environments = ["preview-*"]
+//! answer = "allow"
 //! ```
 //!
 //! Without the file there is no ceiling. With it a plugin must satisfy one rule in every respect; a respect
 //! that the rule leaves out is not limited by it. The ceiling is held against what a plugin would be
-//! granted, at every run, and nothing that is approved goes beyond it. A file that cannot be read or
-//! understood allows nothing.
+//! granted, at every run, and nothing that is approved goes beyond it. A file that speaks of agents alone, and
+//! has no `allow` at all, sets no ceiling. A file that cannot be read or understood allows nothing.
 
 use std::fmt;
 use std::path::Path;
@@ -29,6 +34,7 @@ use std::path::Path;
 use serde::Deserialize;
 use ss_authority::{Authority, Excess};
 
+use crate::agents::{self, AgentAnswer, AgentChange, AgentRule};
 use crate::lock::Signer;
 use crate::strict;
 use crate::{KeyId, PluginName};
@@ -48,6 +54,7 @@ pub struct Policy {
     /// None: there is no ceiling.
     rules: Option<Vec<Rule>>,
     protected: Vec<Pattern>,
+    agents: Vec<AgentRule>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,8 +63,9 @@ struct Wire {
     version: u32,
     #[serde(default)]
     environments: Environments,
+    allow: Option<Vec<Rule>>,
     #[serde(default)]
-    allow: Vec<Rule>,
+    agents: Vec<AgentRule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,10 +116,10 @@ impl fmt::Display for Capability {
 /// Text in which one `*` at the end stands for anything.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
-struct Pattern(String);
+pub(crate) struct Pattern(String);
 
 impl Pattern {
-    fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         self.0.strip_suffix('*').map_or(self.0 == text, |start| text.starts_with(start))
     }
 }
@@ -217,11 +225,13 @@ impl Policy {
         if wire.version != FORMAT {
             return Err(format!("its version is {}; this ss reads version {FORMAT}", wire.version));
         }
-        for rule in &wire.allow {
+        for rule in wire.allow.iter().flatten() {
             rule.check()?;
         }
         let protected = wire.environments.protected;
-        for pattern in wire.allow.iter().flat_map(|rule| &rule.plugins).chain(&protected) {
+        let of_agents = wire.agents.iter().flat_map(|rule| &rule.environments);
+        let of_plugins = wire.allow.iter().flatten().flat_map(|rule| &rule.plugins);
+        for pattern in of_plugins.chain(&protected).chain(of_agents) {
             if pattern.0.is_empty()
                 || pattern.0.trim_end_matches('*').contains('*')
                 || pattern.0.ends_with("**")
@@ -229,7 +239,14 @@ impl Policy {
                 return Err(format!("`{}` is no pattern: one `*` may stand at its end", pattern.0));
             }
         }
-        Ok(Self { path: String::new(), rules: Some(wire.allow), protected })
+        let rules = wire.allow.or_else(|| wire.agents.is_empty().then(Vec::new));
+        Ok(Self { path: String::new(), rules, protected, agents: wire.agents })
+    }
+
+    /// What is done about a change that an agent wants to make. `protected` says whether the system's own
+    /// files protect the environment.
+    pub fn for_agents(&self, change: AgentChange, environment: &str, protected: bool) -> AgentAnswer {
+        agents::answer(&self.agents, change, environment, protected || self.protects(environment))
     }
 
     /// Whether this machine protects an environment of this name, whatever a repository says.

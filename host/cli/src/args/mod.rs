@@ -1,5 +1,6 @@
 //! The command line: clap types and nothing else. Doc comments here are the `--help` texts.
 
+mod agents;
 mod author;
 mod daily;
 mod doctor;
@@ -8,8 +9,11 @@ mod pins;
 mod plugin;
 mod registry;
 
+pub use agents::{Approve, Server};
 pub use author::{AuthorCommand, BuildPlugin, NewPlugin, PluginProject, RunPlugin, TemplateLanguage};
-pub use daily::{Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, Services, ServicesCommand, Ssh};
+pub use daily::{
+    Auth, DiagramFormat, Exec, Graph, GraphCommand, Logs, RenderGraph, Services, ServicesCommand, Ssh,
+};
 pub use doctor::{Doctor, Workspace, WorkspaceCommand};
 pub use operate::{Deploy, Destroy, Drift, Inspect, Place, Plan, Resolve, Rollback};
 pub use pins::{Consent, PinCommand, PinScope};
@@ -102,6 +106,12 @@ pub enum Command {
     Exec(Exec),
     /// Open a shell where a service runs
     Ssh(Ssh),
+    /// Serve the system to agents, over the Model Context Protocol
+    ///
+    /// On stdin and stdout if a client has started it, and over HTTP at `POST /mcp` with `--port` or `--http`.
+    Server(Server),
+    /// Approve a plan that an agent wants to carry out; prints a token that is good for it once
+    Approve(Approve),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -68,7 +68,7 @@ pub struct Drift {
 }
 
 /// Which system a command is about whose own argument is something else.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Place {
     /// The environment
     #[arg(long, value_name = "NAME")]

@@ -5,20 +5,17 @@
 
 use std::io::IsTerminal as _;
 
-use ss_engine::{Decision, SystemPlan};
+use ss_engine::SystemPlan;
 
 use crate::error::CommandError;
 use crate::ui::Ui;
-
-/// The field of a plan that says what applying it costs.
-const COST: &str = "cost";
 
 /// Goes on if the plan costs nothing, or somebody says yes. `command` is what was typed.
 ///
 /// # Errors
 /// Approval is needed: nobody is there to ask, or the answer was no.
 pub fn confirm(ui: &Ui, planned: &SystemPlan, accepted: bool, command: &str) -> Result<(), CommandError> {
-    let costs = costs(planned);
+    let costs = planned.costs();
     if costs.is_empty() || accepted {
         return Ok(());
     }
@@ -38,18 +35,4 @@ pub fn confirm(ui: &Ui, planned: &SystemPlan, accepted: bool, command: &str) -> 
     )
     .hint(format!("`{command} --accept-cost` says yes"))
     .needs_approval())
-}
-
-/// Every service that costs something: what it does, and for how much.
-fn costs(planned: &SystemPlan) -> Vec<String> {
-    let mut costs = Vec::new();
-    for entry in &planned.entries {
-        let Decision::Apply(plan) = &entry.decision else { continue };
-        for change in plan.changes.iter().filter(|change| change.field == COST) {
-            let amount =
-                change.after.as_ref().and_then(|after| after.as_str()).unwrap_or("an unknown amount");
-            costs.push(format!("{} ({}): {amount}", entry.service, plan.detail));
-        }
-    }
-    costs
 }

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod approve;
 pub mod auth;
 pub mod catalog;
 pub mod cost;
@@ -18,6 +19,7 @@ pub mod registry;
 pub mod remote;
 pub mod resolve;
 pub mod rollback;
+pub mod server;
 pub mod services;
 pub mod validate;
 pub mod vault;

@@ -36,6 +36,22 @@ mod tests {
         assert!(written == reference, "docs/cli.md is out of date: SS_UPDATE_DOCS=1 cargo test -p ss-cli");
     }
 
+    /// The second part of `docs/mcp.md` is generated in the same way.
+    #[test]
+    fn the_tool_reference_is_up_to_date() {
+        const HEADING: &str = "## Reference\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mcp.md");
+        let written = std::fs::read_to_string(&path).unwrap();
+        let (words, _) = written.split_once(HEADING).unwrap();
+        let note = "<!-- Made by `SS_UPDATE_DOCS=1 cargo test -p ss-cli the_tool_reference`. -->";
+        let reference = format!("{words}{HEADING}\n{note}\n\n{}", ss_server::reference());
+        if std::env::var_os("SS_UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &reference).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert!(written == reference, "docs/mcp.md is out of date: SS_UPDATE_DOCS=1 cargo test -p ss-cli");
+    }
+
     fn markdown() -> String {
         let mut text = String::from(
             "# Command reference\n\nGenerated from the code; a test keeps it true.\n\n\

@@ -1,6 +1,7 @@
 //! Puts the libraries together: plugins under their grants, the vault behind them, the engine on top.
 
 mod admission;
+mod agents;
 mod candidates;
 pub mod files;
 mod plugins;
@@ -12,10 +13,11 @@ mod vault;
 mod whereabouts;
 
 pub use admission::{again, not_admitted, typed};
+pub use agents::Agents;
 pub use candidates::{Network, candidate, name_of};
 pub use plugins::{Host, Listing};
 pub use project::{
-    Parts, Project, Purpose, engine_error, environment_of, file_name, load_system, open_workspace,
+    LOCAL, Parts, Project, Purpose, engine_error, environment_of, file_name, load_system, open_workspace,
 };
 pub use registries::{open_registries, seen};
 pub use telemetry::trace;

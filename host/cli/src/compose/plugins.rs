@@ -35,6 +35,8 @@ pub struct Plugins {
     used: BTreeMap<String, Arc<dyn Provider>>,
     /// Those that may start processes or touch files of this machine.
     here: BTreeSet<String>,
+    /// Those among them that reach nothing else.
+    local: BTreeSet<String>,
     /// What each may do, as sentences.
     grants: BTreeMap<String, Vec<String>>,
     /// Of all plugins there are, so that a misspelt one finds the one that was meant.
@@ -54,6 +56,11 @@ impl Plugins {
         self.names.push(name.clone());
         self.names.sort();
         self.used.insert(name, provider);
+    }
+
+    /// Those that reach nothing but processes and files of this machine.
+    pub fn local(&self) -> BTreeSet<String> {
+        self.local.clone()
     }
 }
 
@@ -182,7 +189,8 @@ impl<'a> Host<'a> {
             listings.iter().map(|listing| listing.plugin.name().name().to_owned()).collect();
         names.sort();
         let made = makers(system, vault);
-        let (mut used, mut here, mut grants) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let (mut used, mut grants) = (BTreeMap::new(), BTreeMap::new());
+        let (mut here, mut local) = (BTreeSet::new(), BTreeSet::new());
         for Listing { plugin, description } in listings {
             if !is_used(system, &description) && !made.contains(&description.provider) {
                 continue;
@@ -197,6 +205,9 @@ impl<'a> Host<'a> {
             };
             if granted.process.is_some() {
                 here.insert(name.name().to_owned());
+                if granted.http.is_empty() {
+                    local.insert(name.name().to_owned());
+                }
             }
             grants.insert(name.name().to_owned(), granted.sentences());
             let granted = grant(granted, self.endpoints(workspace, system, &name)?);
@@ -207,7 +218,7 @@ impl<'a> Host<'a> {
                 .map_err(|error| unusable(&name, &error))?;
             used.insert(name.name().to_owned(), provider);
         }
-        Ok((Plugins { used, here, grants, names }, catalog))
+        Ok((Plugins { used, here, local, grants, names }, catalog))
     }
 
     /// Where the operator, or else the file, sends the plugin's requests.

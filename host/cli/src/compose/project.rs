@@ -1,9 +1,10 @@
 //! A system with everything that a command needs to work on it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ss_config::{Diagnostic, MissingOverlay, Sources, System};
+use ss_config::{Diagnostic, Loaded, MissingOverlay, Sources, System};
 use ss_engine::{Engine, EngineConfig, Limits, Scope, VaultStore};
 use ss_provider::Providers;
 use ss_registry::{LockError, Registries, Workspace, WorkspaceError};
@@ -21,7 +22,7 @@ use crate::render::diagnostics;
 use crate::ui::Ui;
 
 /// The environment of a command that was given none.
-const LOCAL: &str = "local";
+pub const LOCAL: &str = "local";
 
 /// What a system is opened for.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,8 @@ pub struct Project {
     pub system: Arc<System>,
     pub engine: Engine,
     pub workspace: Workspace,
+    /// The providers that reach nothing but processes and files of this machine.
+    pub local: BTreeSet<String>,
     /// The folder of the services' log files.
     logs: PathBuf,
 }
@@ -85,8 +88,15 @@ pub fn load_system(
     ui: &Ui,
     arguments: &args::System,
 ) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
+    usable(ui, load(arguments))
+}
+
+fn load(arguments: &args::System) -> Loaded {
     let (name, missing) = environment_of(arguments);
-    let loaded = ss_config::load(&arguments.file, name, missing);
+    ss_config::load(&arguments.file, name, missing)
+}
+
+fn usable(ui: &Ui, loaded: Loaded) -> Result<(Sources, System, Vec<Diagnostic>), CommandError> {
     match loaded.system {
         Some(system) => Ok((loaded.sources, system, loaded.diagnostics)),
         None => {
@@ -112,14 +122,27 @@ impl Project {
         arguments: &args::System,
         purpose: Purpose,
     ) -> Result<Self, CommandError> {
-        let (sources, system, findings) = load_system(ui, arguments)?;
+        Self::open_loaded(ui, scrubber, load(arguments), &arguments.file, purpose).await
+    }
+
+    /// The same for files that have been read already, such as a text that is not in any file yet.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_loaded(
+        ui: &Ui,
+        scrubber: &Arc<Scrubber>,
+        loaded: Loaded,
+        file: &Path,
+        purpose: Purpose,
+    ) -> Result<Self, CommandError> {
+        let (sources, system, findings) = usable(ui, loaded)?;
         let home = home::home()?;
         let workspace = open_workspace(&system, &home)?;
         let registries = open_registries(&home, workspace.lock())?;
         let vault = open_vault(&home, &environment());
         let network = if purpose.locked { Network::Locked } else { Network::Asked };
-        let parts =
-            Parts { file: file_name(&arguments.file), sources, findings, system, workspace, vault, home };
+        let parts = Parts { file: file_name(file), sources, findings, system, workspace, vault, home };
         let approval = |refused| Err(refused);
         let mut project = Self::compose(ui, scrubber, parts, &registries, purpose, network, approval).await?;
         project.findings.extend(project.engine.validate());
@@ -159,7 +182,7 @@ impl Project {
             Err(refused) => unapproved(refused).map(|()| false)?,
         };
         let logs = log_folder(&home, &system);
-        let grants = plugins.grants();
+        let (grants, local) = (plugins.grants(), plugins.local());
         let system = Arc::new(system);
         let store = VaultStore::new(
             vault,
@@ -185,7 +208,7 @@ impl Project {
         })
         .map_err(|error| engine_error(&error))?
         .granting(grants);
-        Ok(Self { file, sources, findings, system, engine, workspace, logs })
+        Ok(Self { file, sources, findings, system, engine, workspace, local, logs })
     }
 }
 

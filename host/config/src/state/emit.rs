@@ -13,6 +13,8 @@ use crate::merge::STATE;
 pub(super) const COMMENT: &str = "# managed by ss";
 /// The documented keys of a state, in the documented order; others follow, sorted.
 const ORDER: &[&str] = &["provider", "resourceId", "provisionedAt", "region", "metadata"];
+/// The same of a service.
+const SERVICE_ORDER: &[&str] = &["type", "name", "description", "mode", "command", "env", "depends_on"];
 
 /// Something to insert: maps that lead to a state.
 pub(super) enum Tree<'a> {
@@ -22,7 +24,7 @@ pub(super) enum Tree<'a> {
 
 /// How the file is laid out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// `\n` or `\r\n`.
     pub newline: &'static str,
     /// Spaces per level.
@@ -46,6 +48,18 @@ impl Layout {
                 out.push_str(self.newline);
             }
         }
+    }
+
+    /// A service as lines of a block map, each ended.
+    pub(crate) fn service(self, out: &mut String, indent: usize, id: &str, body: &Map<String, Value>) {
+        let _ = write!(out, "{:indent$}{}:", "", scalar(id));
+        if body.is_empty() {
+            out.push_str(" {}");
+        }
+        for (key, value) in in_order(body, SERVICE_ORDER) {
+            self.pair(out, indent + self.step, key, value);
+        }
+        out.push_str(self.newline);
     }
 
     /// `_state: …` in block style, without the first line's indentation and the last line's end.
@@ -153,8 +167,16 @@ fn block_scalar(out: &mut String, value: &Value) {
 }
 
 fn ordered(state: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    let first = ORDER.iter().filter_map(|key| state.get_key_value(*key));
-    first.chain(state.iter().filter(|(key, _)| !ORDER.contains(&key.as_str())))
+    in_order(state, ORDER)
+}
+
+/// The entries of a map, those of these keys first.
+fn in_order<'a>(
+    map: &'a Map<String, Value>,
+    order: &'static [&'static str],
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let first = order.iter().filter_map(|key| map.get_key_value(*key));
+    first.chain(map.iter().filter(|(key, _)| !order.contains(&key.as_str())))
 }
 
 /// A float as YAML 1.1 wants it: `1e300` is text there, `1.0e+300` is not.

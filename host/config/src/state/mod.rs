@@ -19,7 +19,7 @@
 //! state that keeps a `|+` text from the blank lines below.
 
 mod edit;
-mod emit;
+pub(crate) mod emit;
 mod guard;
 
 use std::collections::{BTreeMap, HashMap};

@@ -13,6 +13,9 @@ use crate::route::SkipReason;
 pub(crate) use run::plan;
 pub use saved::{SAVED_PLAN, SavedPlan};
 
+/// The field of a plan that says what applying it costs.
+const COST: &str = "cost";
+
 /// What an apply would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SystemPlan {
@@ -123,6 +126,22 @@ impl SystemPlan {
             } += 1;
         }
         counts
+    }
+
+    /// What applying it costs: every service that costs something, what is done to it, and for how much.
+    ///
+    /// A plugin whose `provision` would spend money says so as a change of the field `cost`.
+    pub fn costs(&self) -> Vec<String> {
+        let mut costs = Vec::new();
+        for entry in &self.entries {
+            let Decision::Apply(plan) = &entry.decision else { continue };
+            for change in plan.changes.iter().filter(|change| change.field == COST) {
+                let amount =
+                    change.after.as_ref().and_then(|after| after.as_str()).unwrap_or("an unknown amount");
+                costs.push(format!("{} ({}): {amount}", entry.service, plan.detail));
+            }
+        }
+        costs
     }
 
     /// The services that an apply could not provision.
