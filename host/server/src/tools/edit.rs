@@ -164,7 +164,7 @@ impl Difference {
             match old(id) {
                 None => this.added.push(id.clone()),
                 Some(known) if known.node().to_json() != service.node().to_json() => {
-                    this.changed.push(id.clone())
+                    this.changed.push(id.clone());
                 }
                 Some(_) => {}
             }
