@@ -53,7 +53,8 @@ fn content(folder: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
             if !["cache", "runs", ".git"].iter().any(|left_out| name == *left_out) {
                 found.extend(content(&path));
             }
-        } else {
+        } else if name != "lock" {
+            // A lock file says who held it last.
             let mode = entry.metadata().expect("a file").permissions().mode();
             found.push((path.clone(), mode, std::fs::read(&path).expect("a file")));
         }

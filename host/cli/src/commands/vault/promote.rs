@@ -48,7 +48,9 @@ pub fn run(ui: &Ui, opened: &Opened, promotion: &Promotion<'_>) -> Result<(), Co
     if known.is_some() && changed {
         may_replace(ui, promotion, &target)?;
     }
-    target.put_secret(secret, &value).map_err(vault_error)?;
+    if changed {
+        target.put_secret(secret, &value).map_err(vault_error)?;
+    }
     let place = target.id();
     ui.line(&if changed {
         format!("{} secrets.{secret} of {place} is a copy of {address}", ui.paint(Style::Good, "✓"))
