@@ -77,7 +77,7 @@ impl<'s, 'a, 'h> Hostnames<'s, 'a, 'h> {
         for (name, found) in &self.wanted {
             match found {
                 None => {
-                    changes.push(Change::new(format!("hostnames.{name}"), Value::Null, "custom hostname"))
+                    changes.push(Change::new(format!("hostnames.{name}"), Value::Null, "custom hostname"));
                 }
                 Some(found) => changes.extend(self.differences(name, found)),
             }

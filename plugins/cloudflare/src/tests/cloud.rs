@@ -199,7 +199,10 @@ impl Cloud {
                 if let Some(class) = request.header("cf-r2-storage-class") {
                     self.things[at].1["storage_class"] = json!(class);
                 }
-                merge(&mut self.things[at].1, &body);
+                // A change by header alone has no body.
+                if body.is_object() {
+                    merge(&mut self.things[at].1, &body);
+                }
             }
         }
         ok(self.things[at].1.clone())
