@@ -231,8 +231,8 @@ impl<'h> Api<'h> {
 
     /// A project, if it exists.
     ///
-    /// Railway says "not authorized" of a project that is not there: it counts as gone if the key can do
-    /// something else.
+    /// Railway says "not authorized" of a project that is not there: it counts as gone if the key can list
+    /// projects and this one is not among them.
     pub fn project(&self, id: &str) -> Result<Option<Project>, Failure> {
         let reader = Reader::new("read the project");
         match self.graphql.ask(reader.purpose, doc::PROJECT, &json!({ "id": id }), "project") {
@@ -242,7 +242,15 @@ impl<'h> Api<'h> {
             }
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) if failure.kind == FailureKind::Authentication => {
-                self.projects(None, 1, None).map(|_| None).map_err(|_| failure)
+                let Ok(nodes) = pages(|cursor| self.projects(None, PAGE, cursor)) else {
+                    return Err(failure);
+                };
+                let mut listed = nodes.iter().map(|node| Project::read(&reader, node));
+                if listed.any(|project| project.id == id && !project.deleted) {
+                    Err(failure)
+                } else {
+                    Ok(None)
+                }
             }
             Err(failure) => Err(failure),
         }
