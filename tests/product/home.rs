@@ -63,7 +63,6 @@ fn a_home_that_cannot_be_written_is_an_error_and_starts_nothing() {
     let set = environment.run(&["vault", "set", "A", "b"]);
     assert_eq!(set.code, 1);
     assert_snapshot!(set.notes(), @"
-    warning: compiled plugins are not kept: the cache `/proc/starsystem/cache` cannot be used: No such file or directory (os error 2)
     error: cannot create the folder `/proc/starsystem/vault/objects`
       because: No such file or directory (os error 2)
     hint: `ss` keeps vault, journals and cache in `/proc/starsystem`; `STARSYSTEM_HOME` names another folder

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ss_clouds::{Cloud, Fault, Habits, Pace, Provider, Running, Trouble, spec};
 
-use crate::crash::{met_its_fault, steps_of};
+use crate::crash::{met_its_fault, sampled, steps_of};
 use crate::environment::processes_below;
 use crate::rehearsal::{immediate, lend_compiled_plugins};
 use crate::{Output, TestEnvironment, backends, canary, edge};
@@ -351,16 +351,11 @@ fn limits_and_outages_everywhere_slow_a_run_say_so_and_nothing_else() {
     nine.assert_no_secret(&runs.iter().collect::<Vec<_>>());
 }
 
-/// The durable step of a case.
-fn step(case: u64) -> u64 {
-    if std::env::var_os("SS_EXHAUSTIVE").is_some() { case } else { case * STRIDE - STRIDE / 2 }
-}
-
 #[test]
 fn a_run_on_nine_providers_killed_at_any_step_leaves_one_of_each() {
     steps_of("killed on nine providers", |case| {
         let nine = Nine::new(1, &immediate());
-        let killed = nine.with_fault(&["provision"], &format!("abort@{}", step(case)));
+        let killed = nine.with_fault(&["provision"], &format!("abort@{}", sampled(case, STRIDE)));
         if !met_its_fault(&killed) {
             return false;
         }
@@ -380,7 +375,7 @@ fn a_destroy_on_nine_providers_killed_at_any_step_is_finished_by_the_next() {
     steps_of("killed in a destroy on nine providers", |case| {
         let nine = Nine::new(1, &immediate());
         nine.succeed(&["provision"]);
-        let killed = nine.with_fault(&["destroy", "--yes"], &format!("abort@{}", step(case)));
+        let killed = nine.with_fault(&["destroy", "--yes"], &format!("abort@{}", sampled(case, STRIDE)));
         if !met_its_fault(&killed) {
             return false;
         }
