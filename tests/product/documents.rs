@@ -5,30 +5,9 @@ use ss_clouds::Surface;
 use ss_clouds::cloudflare::{ZONE, ZONE_NAME};
 
 use crate::TestEnvironment;
+use crate::edge::DOCUMENTED;
 use crate::nine::{KEYS, Nine};
 use crate::rehearsal::immediate;
-
-/// The documented samples of Cloudflare, as they stand.
-const SAMPLES: &str = r#"
-  cloudflare-for-saas:
-    type: cdn
-    name: Cloudflare for SaaS
-    _cloudflare:
-      resource: custom-hostnames
-      zone: "{{ vault('secrets.CF_ZONE_ID') }}"
-      fallback_origin: "{{ vault('secrets.CF_PAGES_FALLBACK') }}"
-  cloudflare-dns:
-    type: cdn
-    _cloudflare:
-      resource: dns-zone
-      zone: "{{ vault('secrets.CF_ZONE_ID') }}"
-      domain: "{{ vault('secrets.CF_DOMAIN') }}"
-      records:
-        - type: CNAME
-          name: "@"
-          content: "{{ vault('secrets.CF_PAGES_FALLBACK') }}"
-          proxied: true
-"#;
 
 /// The providers, and of each with keys the variables that may hold them.
 const PROVIDERS: [(&str, &[&str]); 9] = [
@@ -67,7 +46,7 @@ fn the_documented_commands_give_every_provider_its_keys() {
     ] {
         nine.succeed(&[&["vault"], words].concat());
     }
-    nine.add(SAMPLES);
+    nine.add(DOCUMENTED.split_once("services:").expect("services").1);
     let run = nine.succeed(&["provision"]);
     assert!(run.raw.contains("16 created"), "{}", run.raw);
     for cloud in &nine.clouds {

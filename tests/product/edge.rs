@@ -14,7 +14,7 @@ const TOKEN: &str = "cf_Zq8v1LmN4rT7yWc2";
 const PORKBUN_KEY: &str = "pk1_5a0c7e91b3d84f26";
 
 /// The documented services, as they stand, but for a hostname that a customer brings.
-const DOCUMENTED: &str = r#"name: my-app
+pub const DOCUMENTED: &str = r#"name: my-app
 services:
   cloudflare-for-saas:
     type: cdn

@@ -1,9 +1,10 @@
 //! A place where `ss` runs as on a fresh machine: empty home, cleared environment, a folder of its own.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// A folder with a home and a project in it; both are gone when it is dropped, and so are the processes
 /// that `ss` started there.
@@ -56,20 +57,13 @@ impl TestEnvironment {
     /// As [`new`](Self::new), with the built-in plugins compiled already, which is most of a first run.
     pub fn warm() -> Self {
         let this = Self::new();
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("warm-home");
-        // Once, and by one of the tests that run at the same time.
-        static COMPILED: std::sync::Once = std::sync::Once::new();
-        COMPILED.call_once(|| {
-            let mut compile = this.command(&["plugin", "compile"]);
-            let output = compile.env("STARSYSTEM_HOME", &home).output().expect("ss runs");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        });
+        let compiled = compiled_plugins();
         let cache = this.ss_home().join("cache");
         for folder in [&this.ss_home(), &cache] {
             std::fs::create_dir(folder).expect("a folder");
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).expect("a mode");
         }
-        for file in std::fs::read_dir(home.join("cache")).expect("a cache").flatten() {
+        for file in std::fs::read_dir(compiled).expect("a cache").flatten() {
             let to = cache.join(file.file_name());
             // The key is bound to its inode, so that the files of a copied cache are foreign.
             let linked = file.file_name() == "key" && std::fs::hard_link(file.path(), &to).is_ok();
@@ -186,6 +180,19 @@ impl TestEnvironment {
             .replace(&self.root.path().display().to_string(), "$ENV");
         replace_numbers_after(&replace_durations(&text), "pid ", "<pid>")
     }
+}
+
+/// A cache with every plugin compiled. It outlives the test run, and serves the next.
+pub fn compiled_plugins() -> &'static Path {
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&home).expect("a folder");
+        let mut environment = TestEnvironment::new();
+        environment.set("STARSYSTEM_HOME", &home.display().to_string());
+        environment.succeed(&["plugin", "compile"]);
+        home.join("cache")
+    })
 }
 
 impl Default for TestEnvironment {

@@ -1,11 +1,11 @@
 //! The walkthrough's system, `examples/postgres-and-api`, with stand-in clouds of its own.
 
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 
 use ss_clouds::{Cloud, Habits, MachineView, Pace, ProjectView, Recorded, Running};
 
+use crate::environment::compiled_plugins;
 use crate::{Output, TestEnvironment, canary};
 
 /// The one key that the stand-in for Neon accepts.
@@ -166,19 +166,6 @@ pub fn lend_compiled_plugins(environment: &TestEnvironment) {
     let home = environment.ss_home();
     std::fs::DirBuilder::new().mode(0o700).create(&home).expect("a home");
     symlink(compiled_plugins(), home.join("cache")).expect("a link");
-}
-
-/// A cache with every plugin compiled. It outlives the test run, and serves the next.
-fn compiled_plugins() -> &'static Path {
-    static CACHE: OnceLock<PathBuf> = OnceLock::new();
-    CACHE.get_or_init(|| {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&home).expect("a folder");
-        let mut environment = TestEnvironment::new();
-        environment.set("STARSYSTEM_HOME", &home.display().to_string());
-        environment.succeed(&["catalog"]);
-        home.join("cache")
-    })
 }
 
 fn only<T>(mut all: Vec<T>, what: &str) -> T {

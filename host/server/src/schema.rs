@@ -69,6 +69,14 @@ pub(crate) fn service_id() -> (&'static str, Value) {
     ("service_id", text("The service: its key under `services:`."))
 }
 
+/// Input of a tool that changes an environment, or one service of it.
+pub(crate) fn environment_or_service() -> Value {
+    let (name, _) = service_id();
+    let mut properties = vec![environment(), (name, text("Only this service."))];
+    properties.extend(approvals());
+    object(&properties, &["environment"])
+}
+
 /// What every tool that changes something takes beside its own arguments.
 pub(crate) fn approvals() -> [(&'static str, Value); 2] {
     [

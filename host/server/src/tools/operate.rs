@@ -12,7 +12,9 @@ use super::provision::{finished, watched};
 use super::{Call, Effect, Tool};
 use crate::answer::{Answered, answer};
 use crate::composition::Refusal;
-use crate::schema::{approvals, document, environment, flag, list, next, object, service_id, text};
+use crate::schema::{
+    approvals, document, environment, environment_or_service, flag, list, next, object, service_id, text,
+};
 use crate::server::digest_of;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -64,12 +66,7 @@ pub(super) fn tools() -> Vec<Tool> {
             description: "Tears down what exists in an environment, or one service, with its data, dependents first. The first call returns a plan and its digest, and a person must approve. Only when the person asked for it; call starsystem_plan_destroy first.",
             effect: Effect::Changes { destructive: true },
             documented: false,
-            input: || {
-                let (name, _) = service_id();
-                let mut properties = vec![environment(), (name, text("Only this service."))];
-                properties.extend(approvals());
-                object(&properties, &["environment"])
-            },
+            input: environment_or_service,
             output: || output(&[("run", document("What became of each service."))]),
             run: |call| Box::pin(destroy(call)),
         },

@@ -14,7 +14,10 @@ use super::{Call, Effect, Tool};
 use crate::answer::{Answered, answer};
 use crate::composition::{Opened, Refusal};
 use crate::runs::{Watcher, stop};
-use crate::schema::{approvals, document, environment, flag, maybe, next, object, one_of, service_id, text};
+use crate::schema::{
+    approvals, document, environment, environment_or_service, flag, maybe, next, object, one_of, service_id,
+    text,
+};
 use crate::server::digest_of;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -54,12 +57,7 @@ pub(super) fn tools() -> Vec<Tool> {
             description: "Makes the remote services of an environment what the file says, as `ss deploy --env` does; processes of this machine are left alone. The first call returns a plan and its digest, and a person must approve. Call starsystem_plan with scope `deploy` first. Next: starsystem_inspect shows every request that was made.",
             effect: Effect::Changes { destructive: true },
             documented: false,
-            input: || {
-                let (name, _) = service_id();
-                let mut properties = vec![environment(), (name, text("Only this service."))];
-                properties.extend(approvals());
-                object(&properties, &["environment"])
-            },
+            input: environment_or_service,
             output: run,
             run: |call| Box::pin(deploy(call)),
         },
