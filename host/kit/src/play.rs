@@ -237,7 +237,7 @@ impl Bench {
     pub(crate) fn clear(&self) {
         self.subject.switch.set(None);
         if self.subject.authority.process.is_some() {
-            crate::processes::sweep(&self.subject.mark);
+            let _ = crate::processes::sweep(&self.subject.mark);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The processes that a plugin under test has started, found by the mark in their environment.
 
+use std::time::{Duration, Instant};
+
 /// The processes with this mark that lead their own session, as detached ones do; none where that cannot be
 /// seen.
 #[cfg(target_os = "linux")]
@@ -38,12 +40,26 @@ pub(crate) fn marked(_: &str) -> Option<Vec<u32>> {
     None
 }
 
-/// Ends what a case has left: every marked process and its group.
-pub(crate) fn sweep(mark: &str) {
-    for pid in marked(mark).unwrap_or_default() {
-        if let Some(group) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-            // It may have ended by itself meanwhile.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+/// How long a killed process may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often one that was killed is looked for.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Ends what a case has left, every marked process and its group, and waits until it is gone: the next case counts
+/// processes. False if some is left, or nobody can see whether it is.
+pub(crate) fn sweep(mark: &str) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let Some(left) = marked(mark) else { return false };
+        for pid in &left {
+            if let Some(group) = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw) {
+                // It may have ended by itself meanwhile.
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
         }
+        if left.is_empty() || Instant::now() >= deadline {
+            return left.is_empty();
+        }
+        std::thread::sleep(POLL);
     }
 }

@@ -1,7 +1,5 @@
 //! The life of a resource in a kind world: made, looked at, made again, changed by others, destroyed.
 
-use std::time::Duration;
-
 use ss_provider::{Action, FailureKind, Plan, State};
 
 use super::{Baseline, counted, difference, verdict};
@@ -257,14 +255,8 @@ async fn remove(bench: &Bench, stage: &Stage, state: &State) -> Result<bool, Str
     if stage.cloud.wipe() {
         return Ok(true);
     }
-    if bench.scenario.service.command.is_some() {
-        crate::processes::sweep(&bench.subject.mark);
-        for _ in 0..100 {
-            if crate::processes::marked(&bench.subject.mark).is_some_and(|left| left.is_empty()) {
-                return Ok(true);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    if bench.scenario.service.command.is_some() && crate::processes::sweep(&bench.subject.mark) {
+        return Ok(true);
     }
     let destroyed = bench.destroy(stage, &Start::existing(state), state).await?;
     Ok(destroyed.answer().is_ok())
