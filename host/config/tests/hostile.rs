@@ -1,9 +1,8 @@
-//! Files that mean harm: a clear error, soon, and never a crash.
+//! Files that mean harm: a clear error, soon, and never a crash. Any bytes at all are played in `tests/fuzz`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
 use ss_config::{MissingOverlay, load, load_bytes, parse_str};
 
 /// The one error of a text; it must come within a second, here in a debug build.
@@ -129,56 +128,4 @@ fn long_chains_and_circles() {
         names.iter().map(|id| format!("  {id}: {{type: x, depends_on: [{}]}}\n", names.join(", "))).collect();
     let loaded = load_bytes((base, format!("services:\n{dense}").as_bytes()), None, "local");
     assert_eq!(loaded.diagnostics.len(), 20);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_bytes(bytes in any::<Vec<u8>>()) {
-        check(&bytes);
-    }
-
-    #[test]
-    fn nearly_yaml(text in "[a-d:,\\-?&*!|>'\"%@`#{}\\[\\]<~ \n\t\r0-9é]{0,200}") {
-        check(text.as_bytes());
-    }
-
-    #[test]
-    fn nearly_a_configuration(
-        lines in proptest::collection::vec(("( {0,6})", "(services|a|b|type|depends_on|inject_from|provision|_state|env|<<|- a|&x|\\*x)", "(:|: |: x|: \\[a\\]|: \\{a: b\\}|: \\{\\{ vault\\('k'\\) \\}\\}|: \"\\{\\{\"|: &x|: \\*x|)"), 0..12),
-    ) {
-        let text: String = lines.iter().map(|(indent, key, value)| format!("{indent}{key}{value}\n")).collect();
-        check(text.as_bytes());
-    }
-}
-
-/// Reads bytes in every role; whatever comes of it, every place is one of the text.
-fn check(bytes: &[u8]) {
-    let parsed = parse_str(bytes);
-    assert!(parsed.root.is_some() || !parsed.diagnostics.is_empty());
-    let base = Path::new("starsystem.yaml");
-    let overlay = Path::new("starsystem.prod.yaml");
-    for loaded in [
-        load_bytes((base, bytes), None, "prod"),
-        load_bytes(
-            (base, b"services: {a: {type: x, env: {}}, b: {type: y}}"),
-            Some((overlay, bytes)),
-            "prod",
-        ),
-        load_bytes((base, bytes), Some((overlay, bytes)), "prod"),
-    ] {
-        assert!(loaded.system.is_some() || loaded.diagnostics.iter().any(ss_config::Diagnostic::is_error));
-        for label in loaded.diagnostics.iter().flat_map(|finding| &finding.labels) {
-            let text = loaded.sources.text(label.span.source);
-            assert!(text.get(label.span.range()).is_some(), "{label:?} in {text:?}");
-        }
-        if let Some(system) = loaded.system {
-            for service in &system.services {
-                let _ = system.vault_references(service, &loaded.sources);
-                let _ = system.span_of(&format!("services.{}.env.A", service.id.value));
-                let _ = (service.node().to_json(), service.state(), service.provider());
-            }
-        }
-    }
 }

@@ -1,0 +1,4 @@
+//! The target `component` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ss_fuzz::component(bytes));

@@ -1,0 +1,4 @@
+//! The target `index` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ss_fuzz::index(bytes));
