@@ -162,6 +162,33 @@ fn an_upgrade_that_reads_a_second_key_stops_until_it_is_approved() {
     environment.succeed(&["provision", "--locked"]);
 }
 
+#[test]
+fn a_part_of_what_is_asked_for_can_be_approved() {
+    let company = Company::new();
+    let environment = &company.environment;
+    company.add();
+    let request =
+        "\n[[authority.http]]\norigin = \"https://api.acme.example\"\npath = \"/v1/\"\nmethods = [\"GET\"]\n";
+    company.publish("0.1.1", &format!("{TWO_KEYS}{request}"));
+
+    let part = ["acme/local-process@0.1.1", "--only", "http"];
+    let asked = environment.run(&[&["plugin", "approve"], &part[..]].concat());
+    let gained: Vec<&str> = asked.stdout.lines().filter(|line| line.starts_with("  +")).collect();
+    assert_eq!(gained, ["  + may send GET https://api.acme.example/v1/…"], "{}", asked.raw);
+    approve(environment, &part);
+    let lock = environment.read(LOCK);
+    for (text, granted) in [("0.1.1", true), ("api.acme.example", true), ("/one", true), ("/two", false)] {
+        assert_eq!(lock.contains(text), granted, "{text}: {lock}");
+    }
+    environment.succeed(&["provision", "--locked"]);
+    let unknown = environment.run(&["plugin", "approve", "acme/local-process", "--only", "root"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("it is none of http, vault-read"), "{}", unknown.raw);
+
+    approve(environment, &["acme/local-process"]);
+    assert!(environment.read(LOCK).contains("/two"));
+}
+
 /// Everything that the journals of this home say.
 fn journals(environment: &TestEnvironment) -> String {
     let mut folders = vec![environment.ss_home().join("runs")];

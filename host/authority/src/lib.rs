@@ -5,6 +5,7 @@
 //! unknown members are errors, every string is checked when it is read.
 
 mod authority;
+mod capability;
 mod compare;
 mod digest;
 mod manifest;
@@ -18,6 +19,7 @@ mod validate;
 pub use authority::{
     Authority, FilesAuthority, HttpRule, ProcessAuthority, SecretsAuthority, VaultAuthority, VaultRead,
 };
+pub use capability::{Capability, UnknownCapability};
 pub use compare::{Difference, Excess};
 pub use manifest::{InvalidValue, Manifest, ManifestError, is_plugin_name};
 pub use origin::{Origin, OriginError, OriginPattern, Scheme};

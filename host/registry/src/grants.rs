@@ -16,6 +16,13 @@ pub(crate) fn intersection(one: &Authority, other: &Authority) -> Authority {
     both.normalized()
 }
 
+/// What at least one permits.
+pub(crate) fn union(one: &Authority, other: &Authority) -> Authority {
+    let mut whole = one.clone();
+    pieces(other).into_iter().for_each(|piece| add(&mut whole, piece));
+    whole.normalized()
+}
+
 /// The authority taken apart: each piece holds a single entry.
 fn pieces(authority: &Authority) -> Vec<Authority> {
     let nothing = Authority::default;

@@ -28,11 +28,10 @@
 //! granted, at every run, and nothing that is approved goes beyond it. A file that speaks of agents alone, and
 //! has no `allow` at all, sets no ceiling. A file that cannot be read or understood allows nothing.
 
-use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
-use ss_authority::{Authority, Excess};
+use ss_authority::{Authority, Capability, Excess};
 
 use crate::agents::{self, AgentAnswer, AgentChange, AgentRule};
 use crate::lock::Signer;
@@ -84,33 +83,6 @@ struct Rule {
     capabilities: Option<Vec<Capability>>,
     authority: Option<Authority>,
     endpoints: Option<Vec<String>>,
-}
-
-/// A kind of authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Capability {
-    Http,
-    VaultRead,
-    VaultWrite,
-    Secrets,
-    Reveal,
-    Process,
-    Files,
-}
-
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Http => "http",
-            Self::VaultRead => "vault-read",
-            Self::VaultWrite => "vault-write",
-            Self::Secrets => "secrets",
-            Self::Reveal => "reveal",
-            Self::Process => "process",
-            Self::Files => "files",
-        })
-    }
 }
 
 /// Text in which one `*` at the end stands for anything.
@@ -318,7 +290,7 @@ impl Rule {
         }
         if let Some(allowed) = &self.capabilities
             && let Some(other) =
-                capabilities(candidate.granted).into_iter().find(|held| !allowed.contains(held))
+                candidate.granted.capabilities().into_iter().find(|held| !allowed.contains(held))
         {
             return Err(ForbiddenReason::Capability { capability: other.to_string() });
         }
@@ -329,23 +301,6 @@ impl Rule {
             None => Ok(()),
         }
     }
-}
-
-/// The kinds of authority that it holds.
-fn capabilities(authority: &Authority) -> Vec<Capability> {
-    let Authority { http, vault, secrets, process, files } = authority;
-    [
-        (Capability::Http, !http.is_empty()),
-        (Capability::VaultRead, !vault.read.is_empty()),
-        (Capability::VaultWrite, !vault.write.is_empty()),
-        (Capability::Secrets, secrets.generate || !secrets.hmac.is_empty()),
-        (Capability::Reveal, !secrets.reveal.is_empty()),
-        (Capability::Process, process.is_some()),
-        (Capability::Files, files.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(capability, held)| held.then_some(capability))
-    .collect()
 }
 
 #[cfg(test)]

@@ -16,11 +16,11 @@
 use std::path::{Path, PathBuf};
 
 use semver::VersionReq;
-use ss_authority::Authority;
+use ss_authority::{Authority, Capability};
 
 use crate::admit::{AdmitError, Admitted};
 use crate::approvals::{self, Approvals, ApprovalsError};
-use crate::grants::intersection;
+use crate::grants::{intersection, union};
 use crate::lock::{Lock, LockError, Pin, RegistryPin, Signer};
 use crate::policy::{Candidate, Policy, PolicyError};
 use crate::{DevelopmentPlugin, Digest, Plugin, PluginName, Registry, VerifiedPlugin};
@@ -259,19 +259,32 @@ impl Workspace {
         Ok(Admitted { plugin: plugin.into(), granted: requested })
     }
 
-    /// Pins a plugin with everything that it asks for, as a person may approve it. Nothing of that counts
-    /// before [`approve`](Self::approve).
+    /// Pins a plugin with everything that it asks for, or with what it has been granted and asks for still and
+    /// `only` these kinds of the rest, as a person may approve it. Nothing of that counts before
+    /// [`approve`](Self::approve). A plugin under development is granted what it asks for as a whole.
     ///
     /// # Errors
     /// [`AdmitError::Forbidden`] if the policy does not allow it, [`AdmitError::Protected`].
-    pub fn propose(&mut self, plugin: Plugin, wanted: Option<VersionReq>) -> Result<Proposal, AdmitError> {
+    pub fn propose(
+        &mut self,
+        plugin: Plugin,
+        wanted: Option<VersionReq>,
+        only: Option<&[Capability]>,
+    ) -> Result<Proposal, AdmitError> {
         let name = plugin.name().clone();
-        let granted = plugin.requested().normalized();
+        let requested = plugin.requested().normalized();
         let before = self.lock.get(&name).cloned();
         let granted_before = match (&before, self.lock.development(&name)) {
             (Some(pin), _) => pin.granted.clone(),
             (None, Some(pin)) => pin.granted.clone(),
             (None, None) => Authority::default(),
+        };
+        let granted = match only {
+            Some(kinds) if !plugin.is_development() => {
+                let kept = intersection(&granted_before, &requested);
+                requested.parts(kinds).iter().fold(kept, |granted, part| union(&granted, part))
+            }
+            _ => requested,
         };
         match &plugin {
             Plugin::Release(release) => {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use ss_authority::Capability;
 
 use super::DEFAULT_FILE;
 
@@ -78,6 +79,11 @@ pub enum PinCommand {
     Approve {
         /// Only this plugin: a name, or `<name>@<version>`
         plugin: Option<String>,
+        /// Of what it asks for beyond its grant, only these kinds; the rest is denied at run time
+        ///
+        /// Of: http, vault-read, vault-write, secrets, reveal, process, files.
+        #[arg(long, value_name = "KIND", value_delimiter = ',', requires = "plugin")]
+        only: Vec<Capability>,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]

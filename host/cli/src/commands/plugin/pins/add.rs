@@ -56,7 +56,7 @@ pub async fn run(
 
     let proposal = opened
         .workspace
-        .propose(Plugin::from(release), Some(wanted.clone()))
+        .propose(Plugin::from(release), Some(wanted.clone()), None)
         .map_err(|error| not_admitted(error, &opened.system))?;
     opened.see(&name)?;
     let mut review = Review::of_lock(&opened.workspace, &opened.registries, std::slice::from_ref(&proposal));

@@ -1,5 +1,6 @@
 //! `ss plugin approve`: the one place where authority beyond what this binary vouches for comes from.
 
+use ss_authority::Capability;
 use ss_capability_http::{Client, Endpoints};
 use ss_registry::{OFFICIAL, Plugin, PluginName, Proposal};
 
@@ -14,13 +15,14 @@ use crate::ui::{Style, Ui};
 pub async fn run(
     ui: &Ui,
     named: Option<&str>,
+    only: &[Capability],
     consent: &Consent,
     scope: &PinScope,
 ) -> Result<(), CommandError> {
     let mut opened = Opened::new(ui, scope)?;
     let before = opened.workspace.lock().clone();
     let proposals = match named {
-        Some(named) => vec![opened.propose_named(named).await?],
+        Some(named) => vec![opened.propose_named(named, only).await?],
         None => opened.propose_all().await?,
     };
     let Opened { system, sources, registries, workspace, .. } = &mut opened;
@@ -42,8 +44,10 @@ pub async fn run(
         return Ok(());
     }
     review.print(ui, digest);
-    let typed = named.map_or_else(String::new, |named| format!(" {named}"));
-    let command = format!("ss plugin approve{typed}{}", again(system));
+    let mut command = "ss plugin approve".to_owned();
+    named.iter().for_each(|named| command.push_str(&format!(" {named}")));
+    only.iter().for_each(|kind| command.push_str(&format!(" --only {kind}")));
+    command.push_str(&again(system));
     if let Err(error) = consent::ask(ui, digest, consent, &command) {
         ui.document(&review.document(digest, false));
         return Err(error);
@@ -55,18 +59,27 @@ pub async fn run(
 }
 
 impl Opened {
-    /// Grants one plugin what it asks for, at the version that was named or else the one in use.
-    async fn propose_named(&mut self, named: &str) -> Result<Proposal, CommandError> {
-        let (typed, version) = split_version(named);
-        let name = self.named(typed)?;
+    /// Grants one plugin what it asks for, or `only` parts of it, at the version that was named or else the one in
+    /// use.
+    async fn propose_named(&mut self, named: &str, only: &[Capability]) -> Result<Proposal, CommandError> {
+        let (called, version) = split_version(named);
+        let name = self.named(called)?;
         let wanted =
             self.entry_of(&name).and_then(|entry| entry.version.clone()).map(|version| version.value);
         let plugin = match version {
             Some(version) => self.release(&name, version).await?,
             None => self.in_use(&name).await?,
         };
-        let proposal =
-            self.workspace.propose(plugin, wanted).map_err(|error| not_admitted(error, &self.system))?;
+        if plugin.is_development() && !only.is_empty() {
+            return Err(CommandError::usage(format!(
+                "`{}` is under development, and `--only` is for releases",
+                typed(plugin.name())
+            ))
+            .hint("what its `plugin.toml` does not ask for, it is not granted"));
+        }
+        let only = (!only.is_empty()).then_some(only);
+        let proposal = self.workspace.propose(plugin, wanted, only);
+        let proposal = proposal.map_err(|error| not_admitted(error, &self.system))?;
         self.see_release(&proposal.plugin)?;
         self.propose_endpoint(&name)?;
         Ok(proposal)
@@ -88,7 +101,7 @@ impl Opened {
             };
             let wanted = entry.version.as_ref().map(|version| version.value.clone());
             if !pinned {
-                let proposal = self.workspace.propose(plugin, wanted);
+                let proposal = self.workspace.propose(plugin, wanted, None);
                 let proposal = proposal.map_err(|error| not_admitted(error, &self.system))?;
                 self.see_release(&proposal.plugin)?;
                 proposals.push(proposal);

@@ -32,8 +32,8 @@ pub fn run(ui: &Ui, command: &PinCommand) -> Result<(), CommandError> {
             PinCommand::Remove { plugin, scope } => remove::run(ui, plugin, scope),
             PinCommand::List { scope } => list::run(ui, scope),
             PinCommand::Verify { scope } => verify::run(ui, scope),
-            PinCommand::Approve { plugin, consent, scope } => {
-                approve::run(ui, plugin.as_deref(), consent, scope).await
+            PinCommand::Approve { plugin, only, consent, scope } => {
+                approve::run(ui, plugin.as_deref(), only, consent, scope).await
             }
             PinCommand::Audit { offline, scope } => audit::run(ui, *offline, scope).await,
             PinCommand::Vendor { folder, scope } => vendor::run(ui, folder, scope).await,
