@@ -85,6 +85,8 @@ pub enum Report {
     },
     /// The system as a Mermaid diagram.
     Graph,
+    /// What stands in the way of the next run, and what repairs it.
+    Doctor,
     /// The runs, newest first.
     Receipts,
     /// One run; the newest without an id.

@@ -138,6 +138,7 @@ fn make(
             let render = args::RenderGraph { system, services: false, format, out: None };
             commands::graph::run(ui, scrubber, &args::Graph { command: GraphCommand::Render(render) })
         }
+        Report::Doctor => commands::doctor::run(ui, scrubber, &args::Doctor { system, fix: None }),
         Report::Receipts => receipts(None, true, false),
         Report::Receipt { run } => receipts(run, false, false),
         Report::VerifyReceipts => receipts(None, false, true),

@@ -1,4 +1,5 @@
-//! What the program's own reports say: providers, plugins, the vault's names, logs, receipts, the diagram.
+//! What the program's own reports say: providers, plugins, the vault's names, logs, receipts, the diagram, the
+//! doctor's findings.
 
 use serde_json::json;
 
@@ -196,6 +197,36 @@ fn machine() -> Vec<Tool> {
                 )
             },
             run: |call| reporting(call, |_| Ok(Report::Graph), "Show it to the person."),
+        },
+        Tool {
+            name: "starsystem_doctor",
+            title: "Examine the workspace",
+            description: "Finds what will make the next run fail or leaves a secret open: keys that are missing, files that others may read, pins that are not approved, processes that have ended. Asks no provider and repairs nothing; each finding says what a person can do, or which command repairs it. Use it first when something does not work, then starsystem_logs.",
+            effect: Effect::Looks,
+            documented: false,
+            input: || object(&[environment()], &[]),
+            output: || {
+                object(
+                    &[
+                        ("env", untrusted("The environment.")),
+                        ("checks_run", list(untrusted("A check."), "What was looked at.")),
+                        (
+                            "findings",
+                            list(
+                                document("Id, severity, message, location, suggestedFix, autoFixCommand."),
+                                "What was found, the worst first.",
+                            ),
+                        ),
+                        next(),
+                    ],
+                    &["env", "checks_run", "findings", "next"],
+                )
+            },
+            run: |call| {
+                let next =
+                    "Tell the person what was found; `ss doctor --fix` makes every repair that needs nobody.";
+                reporting(call, |_| Ok(Report::Doctor), next)
+            },
         },
     ]
 }
