@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::TestEnvironment;
 use crate::local::{eventually, free_port, get, server};
-use crate::rehearsal::{NEON_KEY, Rehearsal, immediate, lend_compiled_plugins};
+use crate::rehearsal::{NEON_KEY, Rehearsal, immediate};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,8 +30,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts a server for the environment and shakes hands; every tool's schemas are known then.
-    pub fn start(environment: &TestEnvironment, arguments: &[&str], capabilities: Value) -> Self {
+    /// Starts a server for the environment and says nothing yet.
+    pub fn launch(environment: &TestEnvironment, arguments: &[&str]) -> Self {
         let mut command = environment.command(&[&["server"], arguments].concat());
         let mut child = command
             .stdin(Stdio::piped())
@@ -49,7 +49,12 @@ impl Agent {
             }
         });
         let stdin = child.stdin.take();
-        let mut agent = Self { child, stdin, lines, next: 0, notifications: Vec::new(), schemas: Vec::new() };
+        Self { child, stdin, lines, next: 0, notifications: Vec::new(), schemas: Vec::new() }
+    }
+
+    /// Starts a server for the environment and shakes hands; every tool's schemas are known then.
+    pub fn start(environment: &TestEnvironment, arguments: &[&str], capabilities: Value) -> Self {
+        let mut agent = Self::launch(environment, arguments);
         let hello = json!({
             "protocolVersion": "2025-11-25",
             "capabilities": capabilities,
@@ -174,8 +179,7 @@ pub fn web_service(port: u16) -> Value {
 const SYSTEM: &str = "# Our shop.\nname: shop\n\nservices:\n  # The machine room.\n  vm:   {type: process,  name: 'odd   one'}   # keep\n\n# The end.\n";
 
 fn workshop() -> TestEnvironment {
-    let environment = TestEnvironment::new();
-    lend_compiled_plugins(&environment);
+    let environment = TestEnvironment::warm();
     environment.write("starsystem.yaml", SYSTEM);
     environment
 }
@@ -268,12 +272,14 @@ pub fn token(printed: &str) -> String {
     line.unwrap_or_else(|| panic!("no token: {printed}")).trim().to_owned()
 }
 
-fn database(rehearsal: &Rehearsal) -> Value {
+/// What makes one database at a stand-in.
+pub fn database(rehearsal: &Rehearsal) -> Value {
     assert!(rehearsal.neon.projects().is_empty());
     json!({ "service_id": "app-db", "environment": "prod" })
 }
 
-fn with(base: &Value, more: Value) -> Value {
+/// The arguments with others added.
+pub fn with(base: &Value, more: Value) -> Value {
     let mut all = base.clone();
     all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     all
@@ -320,44 +326,6 @@ fn a_cloud_is_changed_only_with_an_approval_that_is_spent_once() {
     assert!(spent.to_string().contains("spent") || spent.to_string().contains("another"), "{spent}");
     assert!(rehearsal.unsafe_requests().is_empty(), "{:?}", rehearsal.unsafe_requests());
     agent.leave();
-}
-
-#[test]
-fn a_person_answers_through_the_client_and_a_policy_for_all() {
-    let rehearsal = Rehearsal::new(immediate());
-    let environment = &rehearsal.environment;
-    let arguments = database(&rehearsal);
-    let mut agent = Agent::start(environment, &[], json!({ "elicitation": {} }));
-    for (action, content) in [
-        ("decline", json!({})),
-        ("accept", json!({ "confirm": false })),
-        ("accept", json!({ "confirm": true })),
-    ] {
-        let call = json!({ "name": "starsystem_provision_service", "arguments": arguments });
-        let id = agent.begin("tools/call", call);
-        let question = agent.receive();
-        assert_eq!(question["method"], "elicitation/create", "{question}");
-        assert!(
-            question["params"]["message"].as_str().unwrap().contains("create app-db (neon)"),
-            "{question}"
-        );
-        agent.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": { "action": action, "content": content } }));
-        let answer = agent.receive();
-        assert_eq!(answer["id"], id);
-        let yes = content["confirm"] == true;
-        assert_eq!(answer["result"]["isError"] != true, yes, "{answer:#}");
-        assert_eq!(rehearsal.neon.projects().len(), usize::from(yes));
-    }
-    drop(agent);
-    let policy = "version = 1\n[[agents]]\nchanges = [\"destroy\"]\nenvironments = [\"prod\"]\nanswer = \"allow\"\n\
-                  [[agents]]\nchanges = [\"provision\"]\nenvironments = [\"*\"]\nanswer = \"refuse\"\n";
-    std::fs::write(environment.ss_home().join("policy.toml"), policy).unwrap();
-    let mut agent = Agent::start(environment, &[], json!({}));
-    let refused = agent.refused("starsystem_provision_service", arguments.clone());
-    assert!(refused.to_string().contains("policy"), "{refused}");
-    let gone = agent.ok("starsystem_destroy", json!({ "environment": "prod", "service_id": "app-db" }));
-    assert_eq!((&gone["status"], &gone["approvedBy"]), (&json!("applied"), &json!("policy")));
-    assert!(rehearsal.neon.projects().is_empty());
 }
 
 #[test]
@@ -441,6 +409,7 @@ fn a_planted_sentence_arrives_as_marked_data_only() {
         ("starsystem_all_statuses", json!({})),
         ("starsystem_inspect", json!({})),
         ("starsystem_graph", json!({})),
+        ("starsystem_doctor", json!({})),
     ] {
         let result = agent.call(tool, arguments);
         let says: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
@@ -551,8 +520,7 @@ pub fn figure(text: &str) {
 
 #[test]
 fn a_thousand_services_are_read_quickly_and_an_idle_server_is_small() {
-    let environment = TestEnvironment::new();
-    lend_compiled_plugins(&environment);
+    let environment = TestEnvironment::warm();
     let mut yaml = "name: large\nservices:\n".to_owned();
     for number in 0..1000 {
         yaml.push_str(&format!("  s{number}:\n    type: process\n    command: sleep {number}\n"));

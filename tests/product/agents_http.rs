@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::TestEnvironment;
 use crate::agents::web_service;
 use crate::local::{eventually, free_port};
-use crate::rehearsal::{Rehearsal, immediate, lend_compiled_plugins};
+use crate::rehearsal::{Rehearsal, immediate};
 
 /// A server that listens. It stops when this is dropped.
 pub struct Listening {
@@ -79,8 +79,7 @@ fn request(tool: &str, arguments: &Value) -> String {
 }
 
 fn workshop() -> TestEnvironment {
-    let environment = TestEnvironment::new();
-    lend_compiled_plugins(&environment);
+    let environment = TestEnvironment::warm();
     environment.write("starsystem.yaml", "name: shop\nservices:\n  vm: {type: process}\n");
     environment
 }

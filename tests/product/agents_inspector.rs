@@ -12,7 +12,6 @@ use crate::TestEnvironment;
 use crate::agents::web_service;
 use crate::agents_http::Listening;
 use crate::local::free_port;
-use crate::rehearsal::lend_compiled_plugins;
 
 /// What is installed, by name, with npm.
 const PACKAGE: &str = "@modelcontextprotocol/inspector@2.12.0";
@@ -62,8 +61,7 @@ fn inspect(program: &Path, environment: &TestEnvironment, target: &[&str], argum
 fn the_documented_sequence_and_strict_schemas() {
     let Some(program) = inspector() else { return };
     for over_http in [false, true] {
-        let environment = TestEnvironment::new();
-        lend_compiled_plugins(&environment);
+        let environment = TestEnvironment::warm();
         environment
             .write("starsystem.yaml", "# Ours.\nname: shop\nservices:\n  vm:   {type: process}  # odd\n");
         let server = over_http.then(|| Listening::start(&environment, &[]));

@@ -12,7 +12,6 @@ use crate::TestEnvironment;
 use crate::agents::web_service;
 use crate::agents_http::Listening;
 use crate::local::free_port;
-use crate::rehearsal::lend_compiled_plugins;
 
 /// What is installed, by name, with pip.
 const PACKAGE: &str = "mcp==2.3.0";
@@ -95,8 +94,7 @@ fn assert_done(done: &Value) {
 }
 
 fn workshop() -> TestEnvironment {
-    let environment = TestEnvironment::new();
-    lend_compiled_plugins(&environment);
+    let environment = TestEnvironment::warm();
     environment.write("starsystem.yaml", "# Ours.\nname: shop\nservices:\n  vm:   {type: process}  # odd\n");
     environment
 }

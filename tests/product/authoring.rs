@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use crate::TestEnvironment;
 use crate::environment::not_run;
+use crate::pins::{approve, digest_in};
 
 /// Rules that need few instances: the others take an interpreter a minute each in a debug build.
 const QUICK: &[&str] = &["contract/", "plan/", "provision/works", "observe/", "destroy/"];
@@ -62,6 +63,8 @@ impl Author {
     fn run_example(&mut self) {
         let first = self.environment.run(&["plugin", "run", "--dir", &self.name]);
         assert_eq!(first.code, 0, "{}", first.raw);
+        let compiled = first.stderr.lines().any(|line| line.starts_with("compiling plugin"));
+        assert!(compiled, "the first use shows that it compiles: {}", first.raw);
         let created = format!("✓ Widget created: {}-example-local-widget", self.name);
         assert!(first.stdout.contains(&created), "{}", first.raw);
         assert!(first.stdout.contains("2 created"), "{}", first.raw);
@@ -78,6 +81,44 @@ impl Author {
         assert!(third.stdout.contains("Widget resized"), "{}", third.raw);
         let status = self.environment.succeed(&["provision", "--status", &file]);
         assert!(status.stdout.contains("✓ widget"), "{}", status.raw);
+    }
+
+    /// Publishes what was built to a fresh registry, and uses it from there in another project. The pretend cloud
+    /// of the example must be running.
+    fn publish_and_use(&self) {
+        let Self { environment, name } = self;
+        environment.succeed(&["registry", "init", "registry", "--keys", "private", "--namespace", "makers"]);
+        let root = std::fs::read(environment.project().join("registry/root/1.root.json")).unwrap();
+        let fingerprint = ss_registry::Digest::of(&root).to_string();
+        let component = format!("{name}/dist/{name}.wasm");
+        let key = ["--to", "registry", "--key", "private/makers.seed"];
+        environment.succeed(&[&["plugin", "publish", component.as_str()], &key[..]].concat());
+        let url = format!("file://{}", environment.project().join("registry").display());
+        environment.succeed(&["registry", "add", &url, "--name", "makers", "--root-sha256", &fingerprint]);
+
+        let file = "user/starsystem.yaml";
+        let widget = "type: external\n    provision:\n      provider";
+        environment
+            .write(file, &format!("name: user\nservices:\n  widget:\n    {widget}: {name}\n      size: 3\n"));
+        let released = format!("makers/{name}");
+        let add = ["plugin", "add", released.as_str(), "--file", file];
+        let asked = environment.run(&add);
+        assert_eq!(asked.code, 4, "{}", asked.raw);
+        let sentence = format!("+ may GET, POST to https://api.{name}.example/v1/widgets");
+        assert!(asked.stdout.contains(&sentence), "{}", asked.raw);
+        environment.succeed(&[&add[..], &["--expect", &digest_in(&asked)]].concat());
+
+        let example = environment.read(&format!("{name}/example/starsystem.yaml"));
+        let endpoint = example.lines().find(|line| line.trim_start().starts_with("endpoint:")).unwrap();
+        environment.write(file, &format!("{}{endpoint}\n", environment.read(file)));
+        approve(environment, &["--file", file]);
+        let first = environment.succeed(&["provision", file]);
+        assert!(first.stdout.contains("✓ Widget created: user-local-widget"), "{}", first.raw);
+        assert!(!first.stderr.contains("compiling"), "the same bytes are compiled once: {}", first.raw);
+        let second = environment.succeed(&["provision", "--locked", file]);
+        assert!(second.stdout.contains("0 created, 1 verified"), "{}", second.raw);
+        let verified = environment.succeed(&["plugin", "verify", "--file", file]);
+        assert!(verified.stdout.starts_with(&format!("✓ {released} 0.1.0 sha256:")), "{}", verified.raw);
     }
 }
 
@@ -124,6 +165,7 @@ fn a_rust_plugin_is_built_tested_and_run() {
     assert_eq!(again["digest"], report["digest"]);
 
     author.run_example();
+    author.publish_and_use();
     author.test(&[], 17);
     assert!(
         succeeds(Command::new("cargo").args(["test", "--quiet"]).current_dir(author.folder())),
@@ -139,6 +181,7 @@ fn a_c_plugin_is_built_and_run() {
     }
     let mut author = Author::new("c");
     author.run_example();
+    author.publish_and_use();
     author.test(&[], 17);
     let built = author.environment.succeed(&["plugin", "build", "--dir", &author.name]);
     assert!(built.stdout.contains("may GET, POST to https://api.acme-c.example/v1/widgets"), "{}", built.raw);
@@ -167,6 +210,7 @@ fn a_javascript_plugin_is_built_and_run() {
     touch(&modules.join(".package-lock.json"));
     author.lend(&modules, "node_modules");
     author.run_example();
+    author.publish_and_use();
     author.test(QUICK, 10);
 }
 
@@ -189,6 +233,7 @@ fn a_python_plugin_is_built_and_run() {
     touch(&environment.join("installed"));
     author.lend(&environment, ".venv");
     author.run_example();
+    author.publish_and_use();
     author.test(QUICK, 10);
 }
 

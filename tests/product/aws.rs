@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ss_clouds::{Cloud, Fault, Habits, Pace, RateLimit, Running, Trouble, spec};
 
 use crate::crash::{Case, at_every_step, met_its_fault};
-use crate::rehearsal::{immediate, is_unsafe, lend_compiled_plugins};
+use crate::rehearsal::{immediate, is_unsafe};
 use crate::{Output, TestEnvironment, canary};
 
 /// The access key of the tests.
@@ -42,8 +42,7 @@ impl Site {
     }
 
     fn without_keys(habits: Habits) -> Self {
-        let mut environment = TestEnvironment::new();
-        lend_compiled_plugins(&environment);
+        let mut environment = TestEnvironment::warm();
         environment.write("starsystem.yaml", SYSTEM);
         let aws = Cloud::aws(Habits { key: Some(format!("{KEY_ID}:{SECRET}")), ..habits });
         let aws = aws.start().expect("a stand-in for AWS");
@@ -56,20 +55,15 @@ impl Site {
     }
 
     fn succeed(&self) -> Output {
-        let output = self.provision();
-        assert_eq!(output.code, 0, "{}", output.raw);
-        output
+        self.environment.succeed(&["provision"])
     }
 
     fn provision_with_fault(&self, fault: &str) -> Output {
-        let mut command = self.environment.command(&["provision"]);
-        self.environment.finish(&command.env("SS_FAULT", fault).output().expect("ss runs"))
+        self.environment.run_with_fault(&["provision"], fault)
     }
 
     fn change(&self, from: &str, to: &str) {
-        let system = self.environment.read("starsystem.yaml");
-        assert!(system.contains(from));
-        self.environment.write("starsystem.yaml", &system.replace(from, to));
+        self.environment.replace("starsystem.yaml", from, to);
     }
 
     /// Requests that may have changed something, each with its query; forgets all so far.

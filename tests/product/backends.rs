@@ -10,7 +10,7 @@ use ss_clouds::{Cloud, Fault, Habits, Pace, RateLimit, Running, Trouble, spec};
 
 use crate::crash::{Case, Census, at_every_step, met_its_fault};
 use crate::environment::npm_package;
-use crate::rehearsal::{immediate, lend_compiled_plugins};
+use crate::rehearsal::immediate;
 use crate::{Output, TestEnvironment, canary};
 
 /// The one key that the stand-in for Supabase accepts.
@@ -73,9 +73,8 @@ impl Backends {
     }
 
     fn without_keys(habits: Habits) -> Self {
-        let mut environment = TestEnvironment::new();
+        let mut environment = TestEnvironment::warm();
         environment.write("starsystem.yaml", SYSTEM);
-        lend_compiled_plugins(&environment);
         let accepting = |key: &str| Habits { key: Some(key.to_owned()), ..habits.clone() };
         let supabase = Cloud::supabase(accepting(SUPABASE_KEY)).start().expect("a stand-in for Supabase");
         let railway = Cloud::railway(accepting(RAILWAY_KEY)).start().expect("a stand-in for Railway");
@@ -89,15 +88,11 @@ impl Backends {
     }
 
     fn succeed(&self) -> Output {
-        let output = self.provision(&[]);
-        assert_eq!(output.code, 0, "{}", output.raw);
-        output
+        self.environment.succeed(&["provision"])
     }
 
     fn replace(&self, from: &str, to: &str) {
-        let text = self.environment.read("starsystem.yaml");
-        assert!(text.contains(from), "{from}");
-        self.environment.write("starsystem.yaml", &text.replace(from, to));
+        self.environment.replace("starsystem.yaml", from, to);
     }
 
     fn forget_requests(&self) {
@@ -305,9 +300,7 @@ fn a_run_killed_at_any_step_leaves_one_of_each_at_supabase_and_railway() {
         let backends = Backends::with_variables(immediate());
         let (databases, _) = SYSTEM.split_once("  api:").expect("the api comes last");
         backends.environment.write("starsystem.yaml", databases);
-        let mut killed = backends.environment.command(&["provision"]);
-        let killed = killed.env("SS_FAULT", format!("abort@{point}")).output().expect("ss runs");
-        let killed = backends.environment.finish(&killed);
+        let killed = backends.environment.run_with_fault(&["provision"], &format!("abort@{point}"));
         if !met_its_fault(&killed) {
             return None;
         }
@@ -379,9 +372,8 @@ esac
 
 /// An environment whose PATH begins with a folder for a CLI.
 fn with_cli(system: &str) -> (TestEnvironment, PathBuf) {
-    let mut environment = TestEnvironment::new();
+    let mut environment = TestEnvironment::warm();
     environment.write("starsystem.yaml", system);
-    lend_compiled_plugins(&environment);
     let folder = environment.root().join("bin");
     std::fs::create_dir(&folder).expect("a folder");
     let path = std::env::var("PATH").expect("a PATH");

@@ -184,18 +184,18 @@ fn kill_the_recovery_too(point: u64, census: Census) {
 
 #[test]
 fn an_update_killed_at_any_step_is_made_once() {
-    at_every_step("killed in an update", |point| {
+    at_every_step("killed in a deploy's update", |point| {
         let rehearsal = Rehearsal::with_variables(immediate());
-        assert_eq!(rehearsal.provision(&[]).code, 0);
+        rehearsal.environment.succeed(&DEPLOY);
         let changed = rehearsal.overlay().replace("my-app-api:latest", "my-app-api:v2");
         rehearsal.environment.write(OVERLAY, &changed);
         rehearsal.forget_requests();
-        let mut outputs = vec![killed(&rehearsal, point)];
+        let mut outputs = vec![rehearsal.environment.run_with_fault(&DEPLOY, &format!("abort@{point}"))];
         if !met_its_fault(&outputs[0]) {
             return None;
         }
         let census = rehearsal.census();
-        let runs = recover(&rehearsal, &mut outputs);
+        let runs = insist(&rehearsal, &DEPLOY, &mut outputs);
         let machine = rehearsal.machine();
         assert_eq!(machine.config["image"], "ghcr.io/me/my-app-api:v2");
         let update = format!("POST /v1/apps/my-app-api/machines/{}", machine.id);
@@ -241,8 +241,7 @@ fn storing_a_key_is_all_or_nothing() {
     at_every_step("killed while a key is stored", |point| {
         let rehearsal = Rehearsal::without_keys(immediate());
         let store = |fault: &str| {
-            let mut command = rehearsal.environment.command(&["vault", "set", "neon.api_key", NEON_KEY]);
-            rehearsal.environment.finish(&command.env("SS_FAULT", fault).output().expect("ss runs"))
+            rehearsal.environment.run_with_fault(&["vault", "set", "neon.api_key", NEON_KEY], fault)
         };
         if !met_its_fault(&store(&format!("abort@{point}"))) {
             return None;
@@ -258,12 +257,7 @@ fn storing_a_key_is_all_or_nothing() {
     });
 }
 
-/// Runs a command with a fault at a durable step.
-fn with_fault(rehearsal: &Rehearsal, arguments: &[&str], fault: &str) -> Output {
-    let mut command = rehearsal.environment.command(arguments);
-    rehearsal.environment.finish(&command.env("SS_FAULT", fault).output().expect("ss runs"))
-}
-
+const DEPLOY: [&str; 2] = ["deploy", "--env=prod"];
 const DESTROY: [&str; 3] = ["destroy", "--env=prod", "--yes"];
 
 /// Runs a command until it succeeds; returns how many runs it took.
@@ -298,7 +292,7 @@ fn provisioned() -> Rehearsal {
 fn a_destroy_killed_at_any_step_is_finished_by_the_next() {
     let cases = at_every_step("killed in a destroy", |point| {
         let rehearsal = provisioned();
-        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("abort@{point}"))];
+        let mut outputs = vec![rehearsal.environment.run_with_fault(&DESTROY, &format!("abort@{point}"))];
         if !met_its_fault(&outputs[0]) {
             return None;
         }
@@ -313,8 +307,8 @@ fn a_destroy_killed_at_any_step_is_finished_by_the_next() {
     let halfway = cases.iter().find(|case| case.census == (1, 0, 0)).expect("it was seen").point;
     at_every_step("killed halfway in a destroy, and again", |again| {
         let rehearsal = provisioned();
-        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("abort@{halfway}"))];
-        outputs.push(with_fault(&rehearsal, &DESTROY, &format!("abort@{again}")));
+        let mut outputs = vec![rehearsal.environment.run_with_fault(&DESTROY, &format!("abort@{halfway}"))];
+        outputs.push(rehearsal.environment.run_with_fault(&DESTROY, &format!("abort@{again}")));
         if !met_its_fault(&outputs[1]) {
             return None;
         }
@@ -330,7 +324,7 @@ fn a_destroy_killed_at_any_step_can_be_changed_ones_mind_about() {
     at_every_step("killed in a destroy, then deployed", |case| {
         let point = sampled(case, 3);
         let rehearsal = provisioned();
-        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("abort@{point}"))];
+        let mut outputs = vec![rehearsal.environment.run_with_fault(&DESTROY, &format!("abort@{point}"))];
         if !met_its_fault(&outputs[0]) {
             return None;
         }
@@ -352,9 +346,9 @@ fn a_destroy_on_a_full_disk_forgets_nothing() {
             return None;
         }
         let rehearsal = provisioned();
-        let mut outputs = vec![with_fault(&rehearsal, &DESTROY, &format!("enospc@{point}+"))];
+        let mut outputs = vec![rehearsal.environment.run_with_fault(&DESTROY, &format!("enospc@{point}+"))];
         if outputs[0].code == 0
-            && !met_its_fault(&with_fault(&provisioned(), &DESTROY, &format!("abort@{point}")))
+            && !met_its_fault(&provisioned().environment.run_with_fault(&DESTROY, &format!("abort@{point}")))
         {
             steps.fetch_min(point, Ordering::SeqCst);
             return None;
@@ -379,7 +373,7 @@ fn a_rollback_killed_at_any_step_is_finished_by_the_next() {
         assert_eq!(rehearsal.provision(&[]).code, 0);
         rehearsal.forget_requests();
         let back = ["rollback", "--env=prod", "--to", &first];
-        let mut outputs = vec![with_fault(&rehearsal, &back, &format!("abort@{point}"))];
+        let mut outputs = vec![rehearsal.environment.run_with_fault(&back, &format!("abort@{point}"))];
         if !met_its_fault(&outputs[0]) {
             return None;
         }

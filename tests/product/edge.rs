@@ -137,15 +137,11 @@ impl Edge {
     }
 
     fn succeed(&self) -> Output {
-        let output = self.provision(&[]);
-        assert_eq!(output.code, 0, "{}", output.raw);
-        output
+        self.environment.succeed(&["provision"])
     }
 
     fn change(&self, from: &str, to: &str) {
-        let text = self.environment.read("starsystem.yaml");
-        assert!(text.contains(from), "{from}");
-        self.environment.write("starsystem.yaml", &text.replace(from, to));
+        self.environment.replace("starsystem.yaml", from, to);
     }
 
     fn things(&self, kind: &str) -> Vec<Value> {
@@ -513,10 +509,7 @@ services:
 "#;
     steps_of("cloudflare and porkbun killed", |point| {
         let edge = Edge::with_variables(short, immediate());
-        let mut command = edge.environment.command(&["provision"]);
-        let killed = edge
-            .environment
-            .finish(&command.env("SS_FAULT", format!("abort@{point}")).output().expect("ss runs"));
+        let killed = edge.environment.run_with_fault(&["provision"], &format!("abort@{point}"));
         if !met_its_fault(&killed) {
             return false;
         }

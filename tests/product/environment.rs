@@ -1,7 +1,8 @@
 //! A place where `ss` runs as on a fresh machine: empty home, cleared environment, a folder of its own.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -54,16 +55,22 @@ impl TestEnvironment {
         this
     }
 
-    /// As [`new`](Self::new), with the built-in plugins compiled already, which is most of a first run.
+    /// As [`new`](Self::new), with the built-in plugins compiled already, which is most of a first run. The cache is
+    /// that of all tests.
     pub fn warm() -> Self {
         let this = Self::new();
-        let compiled = compiled_plugins();
+        this.create_ss_home();
+        symlink(compiled_plugins(), this.ss_home().join("cache")).expect("a link");
+        this
+    }
+
+    /// As [`warm`](Self::warm), with a cache that the test may spoil.
+    pub fn with_own_cache() -> Self {
+        let this = Self::new();
+        this.create_ss_home();
         let cache = this.ss_home().join("cache");
-        for folder in [&this.ss_home(), &cache] {
-            std::fs::create_dir(folder).expect("a folder");
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).expect("a mode");
-        }
-        for file in std::fs::read_dir(compiled).expect("a cache").flatten() {
+        DirBuilder::new().mode(0o700).create(&cache).expect("a folder");
+        for file in std::fs::read_dir(compiled_plugins()).expect("a cache").flatten() {
             let to = cache.join(file.file_name());
             // The key is bound to its inode, so that the files of a copied cache are foreign.
             let linked = file.file_name() == "key" && std::fs::hard_link(file.path(), &to).is_ok();
@@ -72,6 +79,10 @@ impl TestEnvironment {
             }
         }
         this
+    }
+
+    fn create_ss_home(&self) {
+        DirBuilder::new().mode(0o700).create(self.ss_home()).expect("a home");
     }
 
     /// Sets an environment variable for every later run.
@@ -118,6 +129,13 @@ impl TestEnvironment {
         std::fs::read_to_string(self.project().join(name)).expect("a file of the project")
     }
 
+    /// Replaces a text of a file of the project, which must be there.
+    pub fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "`{from}` is not in {name}:\n{text}");
+        self.write(name, &text.replace(from, to));
+    }
+
     /// The command, ready to be changed further and run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ss"));
@@ -135,6 +153,13 @@ impl TestEnvironment {
     pub fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().expect("ss runs");
         crate::schemas::check(arguments, &String::from_utf8_lossy(&output.stdout));
+        self.finish(&output)
+    }
+
+    /// Runs `ss` with a fault at a durable step, such as `abort@3`.
+    #[must_use = "it may have failed"]
+    pub fn run_with_fault(&self, arguments: &[&str], fault: &str) -> Output {
+        let output = self.command(arguments).env("SS_FAULT", fault).output().expect("ss runs");
         self.finish(&output)
     }
 
@@ -187,7 +212,7 @@ pub fn compiled_plugins() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
     CACHE.get_or_init(|| {
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&home).expect("a folder");
+        DirBuilder::new().recursive(true).mode(0o700).create(&home).expect("a folder");
         let mut environment = TestEnvironment::new();
         environment.set("STARSYSTEM_HOME", &home.display().to_string());
         environment.succeed(&["plugin", "compile"]);

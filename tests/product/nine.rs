@@ -13,7 +13,7 @@ use ss_clouds::{Cloud, Fault, Habits, Pace, Provider, Running, Trouble, spec};
 
 use crate::crash::{met_its_fault, sampled, steps_of};
 use crate::environment::processes_below;
-use crate::rehearsal::{immediate, lend_compiled_plugins};
+use crate::rehearsal::immediate;
 use crate::{Output, TestEnvironment, backends, canary, edge};
 
 /// How many durable steps lie between two kills.
@@ -112,8 +112,7 @@ pub struct Nine {
 
 impl Nine {
     pub fn new(copies: usize, habits: &Habits) -> Self {
-        let mut environment = TestEnvironment::new();
-        lend_compiled_plugins(&environment);
+        let mut environment = TestEnvironment::warm();
         let sets: String = (1..=copies).map(|number| SET.replace('#', &number.to_string())).collect();
         environment.write("starsystem.yaml", &format!("name: my-app\nservices:{sets}{STACK}"));
         let programs = environment.root().join("bin");
@@ -158,11 +157,6 @@ impl Nine {
     /// Adds services.
     pub fn add(&self, services: &str) {
         self.environment.write("starsystem.yaml", &(self.environment.read("starsystem.yaml") + services));
-    }
-
-    fn with_fault(&self, arguments: &[&str], fault: &str) -> Output {
-        let mut command = self.environment.command(arguments);
-        self.environment.finish(&command.env("SS_FAULT", fault).output().expect("ss runs"))
     }
 
     /// Runs a command until it succeeds, at most twice: a run that finds that nobody can know yet what became of a
@@ -355,7 +349,8 @@ fn limits_and_outages_everywhere_slow_a_run_say_so_and_nothing_else() {
 fn a_run_on_nine_providers_killed_at_any_step_leaves_one_of_each() {
     steps_of("killed on nine providers", |case| {
         let nine = Nine::new(1, &immediate());
-        let killed = nine.with_fault(&["provision"], &format!("abort@{}", sampled(case, STRIDE)));
+        let killed =
+            nine.environment.run_with_fault(&["provision"], &format!("abort@{}", sampled(case, STRIDE)));
         if !met_its_fault(&killed) {
             return false;
         }
@@ -375,7 +370,9 @@ fn a_destroy_on_nine_providers_killed_at_any_step_is_finished_by_the_next() {
     steps_of("killed in a destroy on nine providers", |case| {
         let nine = Nine::new(1, &immediate());
         nine.succeed(&["provision"]);
-        let killed = nine.with_fault(&["destroy", "--yes"], &format!("abort@{}", sampled(case, STRIDE)));
+        let killed = nine
+            .environment
+            .run_with_fault(&["destroy", "--yes"], &format!("abort@{}", sampled(case, STRIDE)));
         if !met_its_fault(&killed) {
             return false;
         }

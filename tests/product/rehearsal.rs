@@ -1,11 +1,9 @@
 //! The walkthrough's system, `examples/postgres-and-api`, with stand-in clouds of its own.
 
-use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::Path;
 
 use ss_clouds::{Cloud, Habits, MachineView, Pace, ProjectView, Recorded, Running};
 
-use crate::environment::compiled_plugins;
 use crate::{Output, TestEnvironment, canary};
 
 /// The one key that the stand-in for Neon accepts.
@@ -49,11 +47,10 @@ impl Rehearsal {
 
     /// Clouds with the same habits, and no keys.
     pub fn without_keys(habits: Habits) -> Self {
-        let mut environment = TestEnvironment::new();
+        let mut environment = TestEnvironment::warm();
         for name in ["starsystem.yaml", OVERLAY] {
             std::fs::copy(Path::new(EXAMPLE).join(name), environment.project().join(name)).expect("a copy");
         }
-        lend_compiled_plugins(&environment);
         let accepting = |key: &str| Habits { key: Some(key.to_owned()), ..habits.clone() };
         let neon = Cloud::neon(accepting(NEON_KEY)).start().expect("a stand-in for Neon");
         let fly = Cloud::fly(accepting(FLY_KEY)).start().expect("a stand-in for Fly");
@@ -69,8 +66,7 @@ impl Rehearsal {
 
     /// The same with a fault at a durable step.
     pub fn provision_with_fault(&self, fault: &str) -> Output {
-        let mut command = self.environment.command(&["provision", "--env=prod"]);
-        self.environment.finish(&command.env("SS_FAULT", fault).output().expect("ss runs"))
+        self.environment.run_with_fault(&["provision", "--env=prod"], fault)
     }
 
     /// The overlay as it is now.
@@ -159,13 +155,6 @@ pub fn without_state(overlay: &str) -> String {
         }
     }
     kept
-}
-
-/// Gives the environment the compiled plugins of this test run: compiling is tested elsewhere.
-pub fn lend_compiled_plugins(environment: &TestEnvironment) {
-    let home = environment.ss_home();
-    std::fs::DirBuilder::new().mode(0o700).create(&home).expect("a home");
-    symlink(compiled_plugins(), home.join("cache")).expect("a link");
 }
 
 fn only<T>(mut all: Vec<T>, what: &str) -> T {

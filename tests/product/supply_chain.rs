@@ -15,7 +15,7 @@ const LOCK: &str = "starsystem.lock";
 
 /// A system of one process.
 fn system() -> TestEnvironment {
-    let environment = TestEnvironment::warm();
+    let environment = TestEnvironment::with_own_cache();
     environment.write(
         "starsystem.yaml",
         "name: locked\nservices:\n  web:\n    type: process\n    command: sleep 600\n",

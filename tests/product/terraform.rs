@@ -378,7 +378,7 @@ fn a_state_that_is_missing_is_no_empty_one() {
 }
 
 /// Whether the real Terraform is here.
-fn real() -> bool {
+pub fn real() -> bool {
     let mut version = Command::new("terraform");
     version.arg("version").env("TF_CLI_CONFIG_FILE", "/dev/null").stdout(Stdio::null()).stderr(Stdio::null());
     let found = version.status();
