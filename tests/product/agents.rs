@@ -400,7 +400,7 @@ fn a_planted_sentence_arrives_as_marked_data_only() {
         "version = 1\n[[agents]]\nchanges = [\"provision\"]\nenvironments = [\"*\"]\nanswer = \"allow\"\n";
     std::fs::write(environment.ss_home().join("policy.toml"), policy).unwrap();
     let mut agent = Agent::start(environment, &["--env=prod"], json!({}));
-    let mut heard = 0;
+    let (mut heard, mut refused) = (0, 0);
     for (tool, arguments) in [
         ("starsystem_read_system", json!({})),
         ("starsystem_read_yaml", json!({})),
@@ -410,8 +410,13 @@ fn a_planted_sentence_arrives_as_marked_data_only() {
         ("starsystem_inspect", json!({})),
         ("starsystem_graph", json!({})),
         ("starsystem_doctor", json!({})),
+        (
+            "starsystem_apply_yaml",
+            json!({ "yaml": format!("services: {{a: {{depends_on: [{INJECTION}]}}}}\n") }),
+        ),
     ] {
         let result = agent.call(tool, arguments);
+        refused += usize::from(result["isError"] == true);
         let says: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
         heard += unmarked(&says, tool);
         let whole = result.to_string();
@@ -420,7 +425,15 @@ fn a_planted_sentence_arrives_as_marked_data_only() {
         }
         assert!(whole.len() < 1 << 20);
     }
-    assert!(heard >= 4, "the sentence arrives at all: {heard}");
+    assert!(heard >= 4 && refused > 0, "the sentence arrives at all: {heard}, {refused}");
+    let receipt = agent.call("starsystem_inspect", json!({})).to_string();
+    let run = receipt.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let of_run = format!("starsystem://receipts/{run}");
+    for uri in ["starsystem://system/yaml", "starsystem://system/state", &of_run] {
+        let read = agent.request("resources/read", json!({ "uri": uri }));
+        let text = read["result"]["contents"][0]["text"].as_str().unwrap_or_else(|| panic!("{read:#}"));
+        assert!(unmarked(&serde_json::from_str(text).unwrap(), uri) > 0, "{uri}: {text}");
+    }
     for note in &agent.notifications {
         assert!(!note.to_string().contains("Ignore all"), "{note}");
     }
@@ -539,4 +552,23 @@ fn a_thousand_services_are_read_quickly_and_an_idle_server_is_small() {
         begun.elapsed().as_millis()
     ));
     assert_eq!(system["structuredContent"]["services"].as_array().unwrap().len(), 1000);
+}
+
+#[test]
+fn a_plugin_that_reaches_further_than_this_machine_asks() {
+    let environment = TestEnvironment::warm();
+    environment.write(
+        "starsystem.yaml",
+        "name: shop\nservices:\n  web:\n    type: process\n    command: sleep 600\nplugins:\n  local-process:\n    path: parts/local-process.wasm\n",
+    );
+    let further =
+        "\n[[authority.http]]\norigin = \"https://api.example.com\"\npath = \"/\"\nmethods = [\"POST\"]\n";
+    let component = crate::pins::rebuilt("local-process", |manifest| format!("{manifest}{further}"));
+    environment.write_bytes("parts/local-process.wasm", &component);
+    crate::pins::approve(&environment, &[]);
+    let mut agent = Agent::start(&environment, &[], json!({}));
+    assert_eq!(agent.ok("starsystem_provision", json!({}))["status"], "approval-needed");
+    assert!(
+        crate::environment::processes_below(environment.root()).iter().all(|pid| *pid == agent.child.id())
+    );
 }

@@ -205,3 +205,99 @@ fn the_documented_sequence_without_a_session_and_no_yes_from_strangers() {
     assert!(status == 200 && answer.contains("approval-needed"), "{status} {answer}");
     assert!(rehearsal.unsafe_requests().is_empty());
 }
+
+#[test]
+fn a_question_is_answered_once_and_for_its_plan_only() {
+    let rehearsal = Rehearsal::new(immediate());
+    let token = "0123456789abcdef0123456789abcdef";
+    rehearsal.environment.write("token", token);
+    let server = Listening::start(&rehearsal.environment, &["--token-file=token"]);
+    let call = |tool: &str, arguments: Value, answer: Option<(&str, Value)>| {
+        let mut params = json!({
+            "name": tool,
+            "arguments": arguments,
+            "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+                "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} },
+            },
+        });
+        if let Some((question, answer)) = answer {
+            params["inputResponses"] = json!({ "approval": answer });
+            params["requestState"] = json!(question);
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
+        let more = format!("Authorization: Bearer {token}\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n");
+        let head = server.head(&more).replace("2025-11-25", "2026-07-28");
+        let (status, body) = server.send(&head, body.as_bytes());
+        assert_eq!(status, 200, "{body}");
+        let answer: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{body}"));
+        answer["result"].clone()
+    };
+    let one = "starsystem_provision_service";
+    let arguments = json!({ "service_id": "app-db", "environment": "prod" });
+    let ask = || {
+        let asked = call(one, arguments.clone(), None);
+        asked["requestState"].as_str().unwrap_or_else(|| panic!("{asked:#}")).to_owned()
+    };
+    let yes = json!({ "action": "accept", "content": { "confirm": true } });
+    let refused = |result: Value| assert_eq!(result["isError"], true, "{result:#}");
+    refused(call(one, arguments.clone(), Some(("invented", yes.clone()))));
+    refused(call("starsystem_deploy", json!({ "environment": "prod" }), Some((&ask(), yes.clone()))));
+    for no in [
+        json!({ "action": "decline", "content": { "confirm": true } }),
+        json!({ "action": "accept", "content": { "confirm": false } }),
+        json!({ "action": "accept" }),
+    ] {
+        let question = ask();
+        refused(call(one, arguments.clone(), Some((&question, no))));
+        refused(call(one, arguments.clone(), Some((&question, yes.clone()))));
+    }
+    assert!(rehearsal.unsafe_requests().is_empty(), "{:?}", rehearsal.unsafe_requests());
+    let done = call(one, arguments.clone(), Some((&ask(), yes)));
+    assert_eq!(done["structuredContent"]["approvedBy"], "person", "{done:#}");
+    assert_eq!(rehearsal.neon.projects().len(), 1);
+}
+
+#[test]
+fn whoever_is_slow_or_too_many_is_turned_away() {
+    let environment = workshop();
+    let server = Listening::start(&environment, &[]);
+    let connect = || {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+        stream
+    };
+    let begin = |head: &str| {
+        let mut stream = connect();
+        stream.write_all(head.as_bytes()).expect("a head");
+        stream
+    };
+    let read = |mut stream: TcpStream| {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an end");
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    // As many as are worked on at once: each has its turn and sends nothing.
+    let stalled = server.head("Content-Length: 100\r\n\r\n");
+    let slow: Vec<_> = (0..16).map(|_| begin(&stalled)).collect();
+    let half_a_head = begin("POST /mcp HTTP/1.1\r\nHost: ");
+    std::thread::sleep(Duration::from_millis(500));
+    let begun = Instant::now();
+    server.call("starsystem_read_system", &json!({}));
+    assert!(begun.elapsed() > Duration::from_secs(2), "it did not wait for its turn");
+    for stream in slow {
+        let answer = read(stream);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+    read(half_a_head);
+    assert!(begun.elapsed() < Duration::from_secs(18), "{:?}", begun.elapsed());
+    let idle: Vec<_> = (0..512).map(|_| connect()).collect();
+    let one_more = Instant::now();
+    let mut stream = connect();
+    let _ = stream.write_all(server.head("Content-Length: 0\r\n\r\n").as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty() && one_more.elapsed() < Duration::from_secs(5), "{}", answer.len());
+    drop(idle);
+}

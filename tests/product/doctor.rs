@@ -358,3 +358,24 @@ fn a_home_that_is_no_folder_and_a_lost_identity_are_told() {
     assert_eq!(code, 1);
     finding(&found, "home.not-a-folder:");
 }
+
+#[test]
+fn a_command_that_is_not_the_recorded_one_is_started_by_nobody() {
+    let environment = system(ONE);
+    environment.succeed(&["provision"]);
+    for pid in pids(&environment).into_values() {
+        kill(pid);
+    }
+    let foreign = ONE.replace("sleep 600", "touch owned");
+    // Somebody else's files that call everything the same.
+    let other = environment.root().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    std::fs::write(other.join("starsystem.yaml"), &foreign).expect("a file");
+    let mut elsewhere = environment.command(&["doctor", "--fix"]);
+    elsewhere.current_dir(&other).output().expect("ss runs");
+    assert!(!other.join("owned").exists(), "a stranger's command ran");
+    // And one's own, changed by somebody else.
+    environment.write("starsystem.yaml", &foreign);
+    report(&environment, &["--fix"]);
+    assert!(!environment.project().join("owned").exists(), "a command that nobody recorded ran");
+}

@@ -6,6 +6,7 @@ use ss_clouds::cloudflare::{ZONE, ZONE_NAME};
 use ss_clouds::porkbun::{OWNED, SECRET_KEY};
 use ss_clouds::{Cloud, Fault, Habits, Recorded, Running, Trouble, spec};
 
+use crate::agents::Agent;
 use crate::crash::{met_its_fault, steps_of};
 use crate::rehearsal::immediate;
 use crate::{Output, TestEnvironment, canary};
@@ -472,6 +473,14 @@ fn a_domain_is_bought_only_with_leave_and_a_yes() {
     let asked = edge.provision(&[]);
     assert_eq!(asked.code, 4, "{}", asked.raw);
     lines(&asked, &["register new-app.com for 11.08 USD", "--accept-cost"]);
+    // Nor does an agent, whatever a policy allows.
+    let policy =
+        "version = 1\n[[agents]]\nchanges = [\"provision\"]\nenvironments = [\"*\"]\nanswer = \"allow\"\n";
+    std::fs::write(edge.environment.ss_home().join("policy.toml"), policy).expect("a policy");
+    let mut agent = Agent::start(&edge.environment, &[], serde_json::json!({}));
+    let asked = agent.ok("starsystem_provision", serde_json::json!({}));
+    assert_eq!(asked["status"], "approval-needed", "{asked:#}");
+    agent.leave();
     assert_eq!(edge.writes(), [""; 0]);
 
     let bought = edge.provision(&["--accept-cost"]);

@@ -166,6 +166,22 @@ fn a_plugin_under_development_stays_out_of_protected_environments() {
 }
 
 #[test]
+fn a_plugin_under_development_is_approved_on_this_machine_and_at_its_path() {
+    let environment = developed();
+    approve(&environment, &[]);
+    environment.succeed(&["provision", "--dry-run"]);
+    let file = environment.read(FILE);
+    environment.write_bytes("parts/other.wasm", &rebuilt("local-process", str::to_owned));
+    environment.write(FILE, &file.replace(COMPONENT, "parts/other.wasm"));
+    assert_eq!(environment.run(&["provision", "--dry-run"]).code, 4);
+    environment.write(FILE, &file);
+    std::fs::remove_file(environment.ss_home().join("approvals.toml")).unwrap();
+    let refused = environment.run(&["provision", "--dry-run"]);
+    assert_eq!(refused.code, 4);
+    assert!(refused.stderr.contains("what nobody approved on this machine"), "{}", refused.stderr);
+}
+
+#[test]
 fn the_ceiling_of_the_machine_holds_whatever_was_approved() {
     let environment = developed();
     approve(&environment, &[]);

@@ -378,7 +378,42 @@ fn a_person_is_asked_on_a_terminal_and_only_yes_is_yes() {
     let in_ci = ask("y", true);
     assert_eq!(in_ci.code, 4, "{}", in_ci.raw);
     assert!(in_ci.raw.contains("nobody can be asked here"), "{}", in_ci.raw);
+    // Enter is no yes, and a pipe is no person.
+    assert_eq!(ask("", false).code, 4);
+    let piped = environment.run_with_input(&["plugin", "add", "acme/local-process"], "y\n");
+    assert_eq!(piped.code, 4, "{}", piped.raw);
     assert!(!environment.project().join(LOCK).exists());
     assert_eq!(ask("y", false).code, 0);
     environment.succeed(&["provision", "--dry-run"]);
+}
+
+#[test]
+fn a_machine_that_is_new_is_shown_no_older_registry_than_the_lock_has_seen() {
+    let company = Company::new();
+    let environment = &company.environment;
+    company.add();
+    let (served, old) = (environment.project().join("registry"), environment.project().join("old"));
+    let copied = std::process::Command::new("cp").arg("-r").args([&served, &old]).status().unwrap();
+    assert!(copied.success());
+    company.publish("0.1.1", ONE_KEY);
+    environment.succeed(&["plugin", "update"]);
+    environment.succeed(&["registry", "remove", "acme"]);
+    std::fs::rename(&served, environment.project().join("new")).unwrap();
+    std::fs::rename(&old, &served).unwrap();
+    company.know();
+    let refused = environment.run(&["provision"]);
+    assert_eq!(refused.code, 1, "{}", refused.raw);
+    assert!(refused.stderr.contains("somebody serves an old state"), "{}", refused.raw);
+}
+
+#[test]
+fn a_file_does_not_choose_the_registry_of_a_namespace() {
+    let company = Company::new();
+    let environment = &company.environment;
+    company.add();
+    let file = environment.read(FILE).replace("registry: \"acme\"", "registry: \"other\"");
+    environment.write(FILE, &file);
+    let refused = environment.run(&["provision"]);
+    assert_eq!(refused.code, 1, "{}", refused.raw);
+    assert!(refused.stderr.contains("expects the registry `other`"), "{}", refused.raw);
 }

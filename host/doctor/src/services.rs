@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use ss_capability_process::Handle;
 use ss_config::{Sources, System};
-use ss_engine::{Checkup, Missing, Needed, Unfinished};
-use ss_provider::State;
+use ss_engine::{Checkup, Local, Missing, Needed, Unfinished};
 
 use crate::finding::Severity::{Error, Info, Warn};
 use crate::{Finding, Fix, Place};
@@ -54,9 +53,9 @@ pub fn services(
     findings.extend(of.cut(checkup));
     findings.extend(of.busy(checkup));
     findings.extend(checkup.only_in_file.iter().map(|service| of.only_in_file(service)));
-    findings.extend(checkup.local.iter().filter_map(|(service, state)| {
-        let lacks = checkup.missing.iter().any(|missing| missing.service == *service);
-        of.dead(service, state, lacks)
+    findings.extend(checkup.local.iter().filter_map(|local| {
+        let lacks = checkup.missing.iter().any(|missing| missing.service == local.service);
+        of.dead(local, lacks)
     }));
     let told = checkup.warnings.iter();
     findings.extend(told.map(|warning| Finding::new(Warn, "state.warning", warning, warning)));
@@ -176,7 +175,10 @@ impl Of<'_> {
             .suggest(format!("`{again}` verifies it and fetches its credentials; `ss drift` needs neither"))
     }
 
-    fn dead(&self, service: &str, state: &State, lacks: bool) -> Option<Finding> {
+    /// A process that is gone. Only what was started before, by the same files in the same folder, is started again
+    /// without a person.
+    fn dead(&self, local: &Local, lacks: bool) -> Option<Finding> {
+        let Local { service, state, as_recorded } = local;
         let pid = state.metadata.get("pid")?.as_u64().and_then(|pid| u32::try_from(pid).ok())?;
         let started = state.metadata.get("started")?.as_str()?.to_owned();
         if (Handle { pid, started }).is_alive() || self.system.service(service).is_none() {
@@ -185,9 +187,14 @@ impl Of<'_> {
         let words = self.place.command(&["provision", &format!("--service={service}")]);
         let message = format!("`{service}` is recorded as running (pid {pid}) and is not");
         let finding = self.at_service(Finding::new(Error, "process.dead", service, message), service);
-        Some(match lacks {
-            true => finding.suggest("store first what it lacks, see above; then start it again"),
-            false => finding.suggest("start it again").fixed_by(Fix::Ss(words)),
+        let fix = Fix::Ss(words);
+        Some(match (lacks, as_recorded) {
+            (true, _) => finding.suggest("store first what it lacks, see above; then start it again"),
+            (false, true) => finding.suggest("start it again").fixed_by(fix),
+            (false, false) => finding.suggest(format!(
+                "these files are not what it was started from: see what they say of it now, then `{}` starts it",
+                fix.command()
+            )),
         })
     }
 

@@ -25,10 +25,22 @@ pub struct Checkup {
     pub only_in_file: Vec<String>,
     /// What services need and do not find in the vault or in the environment.
     pub missing: Vec<Missing>,
-    /// The states, as this machine recorded them, of services whose providers act on it.
-    pub local: Vec<(String, State)>,
+    /// Services whose providers act on this machine, as it recorded them.
+    pub local: Vec<Local>,
     /// What a person should know and that stops nothing.
     pub warnings: Vec<String>,
+}
+
+/// A service on this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Local {
+    /// The service.
+    pub service: String,
+    /// Its state, as this machine recorded it.
+    pub state: State,
+    /// Whether the newest run about it was of these files' folder, and the files say of it what they said then.
+    /// Otherwise they may be a stranger's, or a stranger may have changed them.
+    pub as_recorded: bool,
 }
 
 /// A value that a service needs and that is nowhere.
@@ -99,15 +111,30 @@ pub(crate) fn checkup(core: &Core, sources: &Sources) -> Result<Checkup, EngineE
     // What only the file says may be anybody's word.
     let own = known.states.iter().filter(|(service, _)| stored.contains_key(*service));
     let local = own.filter(|(_, state)| core.router.acts_here(&state.provider));
+    let local = local.map(|(service, state)| {
+        let as_recorded = is_as_recorded(core, service)?;
+        Ok(Local { service: service.clone(), state: state.clone(), as_recorded })
+    });
+    let local = local.collect::<Result<_, EngineError>>()?;
     Ok(Checkup {
         only_in_file: only_in_file.cloned().collect(),
-        local: local.map(|(service, state)| (service.clone(), state.clone())).collect(),
+        local,
         unfinished: unfinished_of(&known),
         cut: known.unfinished,
         busy: core.runs.holder()?,
         missing,
         warnings: known.warnings,
     })
+}
+
+/// Whether the files say of a service what they said when it was last run, in the same folder.
+fn is_as_recorded(core: &Core, service: &str) -> Result<bool, EngineError> {
+    let prepared = core.services.iter().find(|prepared| prepared.id == service);
+    let Some(ready) = prepared.and_then(|prepared| prepared.candidates.first()) else { return Ok(false) };
+    let Some(begin) = core.runs.newest_about(service)? else { return Ok(false) };
+    let declared = begin.subjects.iter().find(|subject| subject.service == service);
+    let declared = declared.and_then(|subject| subject.declared.as_ref());
+    Ok(begin.folder.is_some() && begin.folder == core.folder() && declared == Some(&*ready.declared))
 }
 
 /// The primary key of a provider that needs one, and its other required keys.

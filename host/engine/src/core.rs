@@ -266,6 +266,11 @@ impl Core {
         })
     }
 
+    /// The folder of the system's file, by its one name; none if it has gone.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        std::fs::canonicalize(&self.config_dir).ok()
+    }
+
     /// Whether somebody takes the service.
     pub(crate) fn is_routed(&self, service: &str) -> bool {
         self.index.get(service).is_some_and(|&at| !self.services[at].candidates.is_empty())

@@ -31,7 +31,7 @@ mod unfinished;
 mod validate;
 mod vault_store;
 
-pub use checkup::{Checkup, Missing, Needed};
+pub use checkup::{Checkup, Local, Missing, Needed};
 pub use core::{Limits, Scope, Selection};
 pub use destroy::{DestroyPlan, Doomed};
 pub use drift::{Finding, ServiceDrift, SystemDrift};

@@ -9,8 +9,8 @@ use std::fs;
 use fixture::{AUTHORITY, Shelf, key, plugin, plugin_component, version};
 use ss_authority::Authority;
 use ss_registry::{
-    AdmitError, Approvals, Directory, Field, LOCK_FILE, Lock, LockError, MarkKind, Publisher, Registry,
-    Workspace, WorkspaceError, layout,
+    AdmitError, Approvals, Digest, Directory, Field, LOCK_FILE, Lock, LockError, MarkKind, POLICY_FILE,
+    Publisher, Registry, RegistryPin, Workspace, WorkspaceError, layout,
 };
 
 /// More than [`AUTHORITY`].
@@ -444,4 +444,110 @@ fn a_folder_that_cannot_be_written_loses_nothing() {
     fs::remove_dir(machine.folder.path().join(LOCK_FILE)).unwrap();
     workspace.save().unwrap();
     machine.admit(&shelf).unwrap();
+}
+
+#[test]
+fn the_ceiling_holds_for_what_is_pinned_and_approved() {
+    let (shelf, _) = Shelf::with_alpha();
+    let machine = Machine::new();
+    machine.first_use(&shelf);
+    machine.approve();
+    let policy = "version = 1\n[[allow]]\nplugins = [\"official/*\"]\ncapabilities = [\"files\"]\n";
+    fs::write(machine.home.path().join(POLICY_FILE), policy).unwrap();
+    assert!(matches!(machine.admit(&shelf), Err(AdmitError::Forbidden(_))));
+}
+
+#[test]
+fn what_changed_while_a_person_was_reading_is_not_approved() {
+    let (shelf, _) = Shelf::with_alpha();
+    let machine = Machine::new();
+    machine.first_use(&shelf);
+    let mut workspace = machine.open();
+    machine.edit("    \"GET\",\n", "    \"DELETE\",\n    \"GET\",\n");
+    let refused = workspace.approve(&[]).unwrap_err();
+    assert!(matches!(refused, WorkspaceError::Lock(LockError::ChangedMeanwhile { .. })), "{refused}");
+    assert!(machine.admit(&shelf).unwrap_err().needs_approval());
+}
+
+#[test]
+fn what_was_seen_of_a_registry_never_sinks() {
+    let machine = Machine::new();
+    let mut workspace = machine.open();
+    let seen = |root_version, snapshot_version| RegistryPin {
+        url: "https://registry.example".to_owned(),
+        root_sha256: Digest::of(b"root"),
+        root_version,
+        snapshot_version,
+    };
+    // Under a new root snapshots start again.
+    for (sees, has) in [((1, 5), (1, 5)), ((1, 4), (1, 5)), ((2, 1), (2, 1)), ((1, 9), (2, 1))] {
+        workspace.see_registry("acme", seen(sees.0, sees.1));
+        assert_eq!(workspace.lock().registries()["acme"], seen(has.0, has.1), "{sees:?}");
+    }
+}
+
+#[test]
+fn an_edit_of_any_decision_of_trust_needs_approval_again() {
+    let (digest, key) = (Digest::of(b"root").to_string(), key(1).public().id().to_string());
+    let text = format!(
+        r#"version = 1
+
+[registries.acme]
+url = "https://registry.example"
+root_sha256 = "{digest}"
+root_version = 1
+snapshot_version = 1
+
+[[plugin]]
+name = "acme/alpha"
+version = "0.1.0"
+registry = "acme"
+digest = "{digest}"
+size = 1
+contract = "starsystem:provisioner/provisioner@0.1.0"
+statement = "{digest}"
+requested = "{digest}"
+endpoint = "https://proxy.example"
+
+[plugin.signer]
+kind = "ed25519"
+keys = ["{key}"]
+
+[[plugin.granted.http]]
+origin = "https://api.example.com"
+path = "/v1/"
+methods = ["GET"]
+
+[[development]]
+name = "dev/beta"
+path = "parts/beta.wasm"
+endpoint = "https://stand-in.example"
+
+[[development.granted.http]]
+origin = "https://beta.example.com"
+path = "/v1/"
+methods = ["GET"]
+"#
+    );
+    let trusted = |text: &str| Lock::parse(text.as_bytes()).unwrap().trust_digest();
+    let approved = trusted(&text);
+    let other_digest = Digest::of(b"other").to_string();
+    for (from, to) in [
+        ("https://registry.example", "https://evil.example"),
+        (&*format!("root_sha256 = \"{digest}\""), &*format!("root_sha256 = \"{other_digest}\"")),
+        ("[registries.acme]", "[registries.other]"),
+        ("registry = \"acme\"", "registry = \"other\""),
+        ("acme/alpha", "acme/gamma"),
+        ("https://proxy.example", "https://evil.example"),
+        (&*key, &*fixture::key(9).public().id().to_string()),
+        ("https://api.example.com", "https://evil.example"),
+        ("dev/beta", "dev/gamma"),
+        ("parts/beta.wasm", "parts/evil.wasm"),
+        ("https://stand-in.example", "https://evil.example"),
+        ("https://beta.example.com", "https://evil.example"),
+    ] {
+        let edited = text.replacen(from, to, 1);
+        assert_ne!(edited, text, "{from}");
+        assert_ne!(trusted(&edited), approved, "{from}");
+    }
 }

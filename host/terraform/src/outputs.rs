@@ -83,6 +83,7 @@ mod tests {
 
     const OUTPUTS: &[u8] = br#"{
         "database_url": {"sensitive": true, "type": "string", "value": "postgres://u:hunter2hunter2@h/db"},
+        "pin": {"sensitive": true, "type": "string", "value": "42"},
         "bucket-name": {"sensitive": false, "type": "string", "value": "site"},
         "note": {"sensitive": false, "type": "string", "value": "see postgres://u:hunter2hunter2@h/db"},
         "ports": {"sensitive": false, "type": ["list", "number"], "value": [80, 443]},
@@ -103,6 +104,8 @@ mod tests {
                 ("BUCKET_NAME", "site", false),
                 ("DATABASE_URL", "postgres://u:hunter2hunter2@h/db", true),
                 ("NOTE", "see postgres://u:hunter2hunter2@h/db", true),
+                // Too short for anything that looks for known secrets.
+                ("PIN", "42", true),
                 ("PORTS", "[80,443]", false),
             ]
         );

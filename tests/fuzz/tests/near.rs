@@ -1,7 +1,10 @@
 //! Every target on bytes near a valid text, on bytes of any kind, and on lines that look like a configuration.
 
+use std::str;
+
 use proptest::prelude::*;
 use ss_fuzz::{TARGETS, Target, yaml};
+use ss_registry::{Envelope, Index, Lock, MAX_ENVELOPE, MAX_INDEX, Marks, PluginName, Statement};
 
 /// Cases per format and kind.
 const CASES: u32 = 256;
@@ -77,20 +80,34 @@ fn every_format_has_a_valid_seed_and_a_program() {
     }
 }
 
+/// The seed of a format.
+fn seed(name: &str) -> &'static [u8] {
+    TARGETS.iter().find(|target| target.name == name).expect("a target").seed
+}
+
 #[test]
 fn the_seeds_are_valid() {
-    let text = |name: &str| {
-        let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
-        std::str::from_utf8(target.seed).expect("text")
-    };
-    let alpha = ss_registry::PluginName::official("alpha").expect("a name");
-    assert!(ss_registry::Envelope::parse(text("envelope").as_bytes()).is_ok());
-    assert!(ss_registry::Index::parse(&alpha, text("index").as_bytes()).is_ok());
-    assert!(ss_registry::Lock::parse(text("lock").as_bytes()).is_ok());
-    assert!(ss_registry::Marks::parse(text("marks").as_bytes()).is_ok());
-    assert!(ss_registry::Statement::parse(text("statement").as_bytes()).is_ok());
+    let text = |name: &str| str::from_utf8(seed(name)).expect("text");
+    let alpha = PluginName::official("alpha").expect("a name");
+    assert!(Envelope::parse(seed("envelope")).is_ok());
+    assert!(Index::parse(&alpha, seed("index")).is_ok());
+    assert!(Lock::parse(seed("lock")).is_ok());
+    assert!(Marks::parse(seed("marks")).is_ok());
+    assert!(Statement::parse(seed("statement")).is_ok());
     ss_authority::Manifest::parse(text("manifest")).expect("a manifest");
     ss_kit::Scenario::parse("seed.toml", text("scenario")).expect("a scenario");
-    let parsed = ss_config::parse_str(text("yaml").as_bytes());
+    let parsed = ss_config::parse_str(seed("yaml"));
     assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+}
+
+#[test]
+fn what_is_too_long_is_an_error() {
+    let padded = |name: &str, padding: &[u8], times: usize| [seed(name), &padding.repeat(times)].concat();
+    assert!(Envelope::parse(&padded("envelope", b" ", 1)).is_ok(), "the padding is harmless");
+    assert!(Envelope::parse(&padded("envelope", b" ", MAX_ENVELOPE)).is_err());
+    assert!(Statement::parse(&padded("statement", b" ", MAX_ENVELOPE)).is_err());
+    assert!(Lock::parse(&padded("lock", b"#", 1024 * 1024)).is_err());
+    let marks = seed("marks");
+    assert!(Marks::parse(&padded("marks", marks, 1)).is_ok());
+    assert!(Marks::parse(&padded("marks", marks, MAX_INDEX / marks.len())).is_err());
 }

@@ -18,6 +18,8 @@ use crate::receipt::{Chain, Link};
 /// Journals that are kept beside the newest. Their receipts, which are kept for good, have all but the
 /// details of interrupted operations.
 const KEPT_JOURNALS: usize = 16;
+/// Name of a run's journal in its folder.
+const JOURNAL: &str = "journal.jsonl";
 
 /// The folder of one project and environment: `<home>/runs/<project>/<environment>/`.
 ///
@@ -106,6 +108,30 @@ impl RunsFolder {
         reader::read(&self.journal_of(run))
     }
 
+    /// The beginning of the newest run that was about a service, of those whose journals are kept.
+    pub(crate) fn newest_about(&self, service: &str) -> Result<Option<RunBegin>, JournalError> {
+        for folder in self.journals() {
+            let first = reader::read(&folder.join(JOURNAL))?.into_iter().next();
+            if let Some(Record::RunBegin(begin)) = first.map(|line| line.record)
+                && begin.subjects.iter().any(|subject| subject.service == service)
+            {
+                return Ok(Some(begin));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The folders of the kept journals, the newest first.
+    fn journals(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let runs = entries
+            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<Uuid>().is_ok()));
+        let mut dated: Vec<_> =
+            runs.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        dated.sort_by(|a, b| b.cmp(a));
+        dated.into_iter().map(|(_, folder)| folder).collect()
+    }
+
     /// The receipts.
     pub(crate) fn receipts(&self) -> Chain {
         Chain::new(self.folder.join("receipts"))
@@ -147,18 +173,10 @@ impl RunsFolder {
 
     /// Drops the oldest journals. One that stays because it cannot be removed does no harm.
     fn prune(&self, newest: Uuid) {
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
-        let mut runs: Vec<_> = entries
-            .flatten()
-            .filter(|entry| {
-                let run = entry.file_name().to_str().and_then(|name| name.parse::<Uuid>().ok());
-                run.is_some_and(|run| run != newest)
-            })
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .collect();
-        runs.sort();
-        for (_, folder) in runs.iter().rev().skip(KEPT_JOURNALS) {
-            if let Err(error) = std::fs::remove_dir_all(folder) {
+        let newest = self.folder.join(newest.to_string());
+        let older = self.journals().into_iter().filter(|folder| *folder != newest);
+        for folder in older.skip(KEPT_JOURNALS) {
+            if let Err(error) = std::fs::remove_dir_all(&folder) {
                 tracing::debug!(%error, folder = %folder.display(), "an old journal stays");
             }
         }
@@ -183,7 +201,7 @@ impl RunsFolder {
     }
 
     fn journal_of(&self, run: Uuid) -> PathBuf {
-        self.folder.join(run.to_string()).join("journal.jsonl")
+        self.folder.join(run.to_string()).join(JOURNAL)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the journal says.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -168,6 +169,9 @@ pub struct RunBegin {
     pub project: String,
     /// The environment.
     pub environment: String,
+    /// The folder of the system's file; none in journals of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// Digest of the plan that is applied.
     pub plan: String,
     /// That plan, without secrets.

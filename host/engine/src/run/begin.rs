@@ -67,6 +67,7 @@ impl Core {
             actor: self.actor.clone(),
             project: self.project.clone(),
             environment: self.environment.clone(),
+            folder: self.folder(),
             plan: digest_of(&plan),
             planned: plan,
             subjects,

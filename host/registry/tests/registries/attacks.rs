@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use ss_registry::{MetadataFault, RegistriesError, RoleName, SyncError, layout};
 
 use crate::fixture::{AUTHORITY, key, plugin_component};
@@ -87,6 +87,16 @@ fn a_registry_with_another_root_is_not_the_one_that_was_asked_for() {
     assert!(matches!(fault, MetadataFault::Fingerprint { .. }) && file == "root/1.root.json");
     assert!(machine.registries(NOW).get("acme").is_none());
 
+    // Nor does one that is another by the time it is read.
+    machine.add(&house.url(), Some(house.fingerprint()), "acme", &[]).unwrap();
+    let honest = house.save();
+    fs::remove_dir_all(machine.home().join("registries/acme")).unwrap();
+    house.restore(&other.save(), "");
+    let found = crate::house::fault(machine.refresh()).1;
+    assert!(matches!(found, MetadataFault::Fingerprint { .. }), "{found}");
+    house.restore(&honest, "");
+    machine.registries(NOW).remove("acme").unwrap();
+
     // Nor does a registry become another one later.
     machine.add(&house.url(), Some(house.fingerprint()), "acme", &[]).unwrap();
     house.restore(&other.save(), "");
@@ -160,6 +170,11 @@ fn a_clock_that_is_set_back_does_not_make_old_states_fresh() {
     let machine = Machine::with(&house);
     machine.refresh_at("2026-12-01T00:00:00Z").unwrap();
     machine.refresh_at("2026-11-30T23:55:00Z").unwrap();
+    // Nor does it when it is set back little by little.
+    assert!(matches!(
+        fault(machine.refresh_at("2026-11-30T23:46:00Z")).1,
+        MetadataFault::ClockWentBack { .. }
+    ));
     let (_, found) = fault(machine.refresh_at("2026-11-30T23:00:00Z"));
     assert!(matches!(found, MetadataFault::ClockWentBack { .. }), "{found}");
 }
@@ -178,6 +193,42 @@ fn files_of_different_states_do_not_mix() {
         let (file, found) = fault(added.and_then(|()| machine.refresh()));
         assert_eq!((file.as_str(), found), (path, MetadataFault::Digest));
         house.restore(&new, path);
+    }
+}
+
+#[test]
+fn timestamp_and_snapshot_are_signed_with_their_own_keys() {
+    let house = House::with_alpha();
+    let machine = Machine::with(&house);
+    let (stranger, timestamp) = (key(70), house.key(RoleName::Timestamp));
+    let honest = house.save();
+    house.forge("timestamp.json", &[&stranger], |signed| signed["version"] = json!(9));
+    let (file, found) = fault(machine.refresh());
+    assert!(matches!(found, MetadataFault::Signatures { .. }) && file == "timestamp.json", "{found}");
+    house.restore(&honest, "");
+    house.cover_up("targets.json", 2, timestamp, timestamp);
+    let (file, found) = fault(machine.refresh());
+    assert!(matches!(found, MetadataFault::Signatures { .. }) && file == "snapshot.json", "{found}");
+}
+
+#[test]
+fn a_copy_that_was_altered_is_not_believed() {
+    let house = House::with_alpha();
+    let machine = Machine::with(&house);
+    machine.refresh().unwrap();
+    let files = machine.home().join("registries/acme/files");
+    for entry in fs::read_dir(files).unwrap() {
+        let path = entry.unwrap().path();
+        let good = fs::read(&path).unwrap();
+        let text = String::from_utf8(good.clone()).unwrap();
+        let altered = text.replacen("202", "203", 1);
+        assert_ne!(altered, text);
+        fs::write(&path, altered).unwrap();
+        let registries = machine.registries(NOW);
+        let read = registries.of(&alpha()).unwrap().newest(&alpha());
+        let first = text.lines().next().unwrap().chars().take(60).collect::<String>();
+        assert!(matches!(read, Err(ss_registry::LoadError::Metadata { .. })), "{first}: {read:?}");
+        fs::write(&path, good).unwrap();
     }
 }
 
@@ -217,6 +268,7 @@ fn versions_that_a_thief_pushes_up_are_forgotten_with_the_stolen_keys() {
         });
     });
     machine.refresh().unwrap();
+    let pushed_up = machine.registries(NOW).get("acme").unwrap().floor().unwrap().unwrap();
 
     // What the owner had is older now, and only new keys change that.
     house.restore(&honest, "");
@@ -227,6 +279,10 @@ fn versions_that_a_thief_pushes_up_are_forgotten_with_the_stolen_keys() {
     custody.rotate(RoleName::Snapshot, &[new_snapshot.public()]).unwrap();
     machine.refresh().unwrap();
     assert_eq!(machine.newest(), "0.1.0");
+    // A lock that has seen them lets go of them too.
+    let mut registries = machine.registries(NOW);
+    registries.require("acme", pushed_up);
+    machine.refresh_with(&registries).unwrap();
 }
 
 #[test]
@@ -279,6 +335,29 @@ fn one_key_does_not_count_twice() {
     });
     house.cover_up("targets.json", 9, house.key(RoleName::Snapshot), house.key(RoleName::Timestamp));
     assert_eq!(fault(machine.refresh()), ("targets.json".to_owned(), MetadataFault::SharedKey));
+}
+
+#[test]
+fn one_key_of_the_root_does_not_count_twice() {
+    let house = House::with_alpha();
+    let machine = Machine::with(&house);
+    let key = house.key(RoleName::Root);
+    let mut twin = tuf_key(&key.public());
+    twin["comment"] = json!("another one");
+    let twin_id = ss_registry::Digest::of(&serde_json_canonicalizer::to_vec(&twin).unwrap()).to_hex();
+    let path = house.path("root/2.root.json");
+    fs::copy(house.path("root/1.root.json"), &path).unwrap();
+    house.forge("root/2.root.json", &[key], |signed| {
+        signed["version"] = json!(2);
+        signed["keys"][&twin_id] = twin.clone();
+        signed["roles"]["root"] = json!({ "keyids": [key_id(&key.public()), twin_id], "threshold": 2 });
+    });
+    let mut file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut again = file["signatures"][0].clone();
+    again["keyid"] = json!(twin_id);
+    file["signatures"].as_array_mut().unwrap().push(again);
+    fs::write(&path, file.to_string()).unwrap();
+    assert_eq!(fault(machine.refresh()), ("root/2.root.json".to_owned(), MetadataFault::SharedKey));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::fs;
 
 use ss_registry::{
-    Directory, LoadError, MarkKind, MetadataFault, Refusal, Registry, RoleName, SyncError, layout,
+    Directory, Draft, LoadError, MarkKind, MetadataFault, Publisher, Refusal, Registry, RoleName, SyncError,
+    layout,
 };
 
-use crate::fixture::{AUTHORITY, key, plugin_component, version};
+use crate::fixture::{AUTHORITY, draft, key, plugin_component, version};
 use crate::house::{House, Machine, NOW, alpha, block_on, fault, time};
 
 fn mark(house: &House, at: &str, kind: MarkKind) {
@@ -181,4 +182,18 @@ fn the_loader_of_tough_reads_it() {
         assert_eq!(target.length, fs::read(house.path(&name)).unwrap().len() as u64);
         assert!(repository.delegated_role("delegated/beta").is_some());
     });
+}
+
+#[test]
+fn one_of_two_keys_of_a_namespace_signs_no_release() {
+    let house = House::with_alpha();
+    let second = key(100);
+    house.delegate("acme", &[house.publisher.public(), second.public()], &[]);
+    let machine = Machine::with(&house);
+    let release = Draft { namespace: "acme", ..draft(plugin_component("alpha", "0.2.0", AUTHORITY)) };
+    Publisher { root: house.folder(), keys: &[&house.publisher], replace: false }.publish(release).unwrap();
+    house.custody(NOW, &[&second]).seal().unwrap();
+    machine.refresh().unwrap();
+    let refused = machine.load("0.2.0").unwrap_err().to_string();
+    assert!(refused.contains("1 of the 2 signatures needed"), "{refused}");
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use ss_capability_http::Limits;
-use ss_registry::{MetadataFault, Patience, RemoteError, RoleName, SyncError, layout};
+use ss_registry::{
+    Directory, LoadError, MetadataFault, Patience, Registry, RemoteError, RoleName, SyncError, layout,
+};
 
 use crate::house::{House, Machine, alpha, fault};
 use crate::server::{Habit, Server};
@@ -67,7 +69,11 @@ fn an_answer_that_never_ends_is_cut_off() {
         let fresh = Machine::new();
         let error = fresh.add(&server.url(), Some(house.fingerprint()), "acme", &[]).unwrap_err();
         let ss_registry::RegistriesError::Sync(error) = error else { panic!("{error}") };
-        assert!(matches!(remote::<()>(Err(*error)), RemoteError::TooLarge { file, .. } if file == path));
+        let RemoteError::TooLarge { file, limit } = remote::<()>(Err(*error)) else { panic!("{path}") };
+        assert_eq!(file, path);
+        if ["snapshot.json", "delegated/acme.json"].contains(&path) {
+            assert_eq!(limit, fs::metadata(house.path(path)).unwrap().len(), "no more than was signed");
+        }
     }
     server.behave(&layout::component(line.digest), Habit::Endless);
     let RemoteError::TooLarge { limit, .. } = remote(machine.load("0.2.0")) else { panic!() };
@@ -96,6 +102,9 @@ fn roots_without_end_are_not_followed() {
         house.forge(&path, &[root], |signed| signed["version"] = version.into());
     }
     assert!(matches!(fault(machine.refresh()).1, MetadataFault::TooManyRoots { .. }));
+    let read = Registry::with_root("acme", Directory::new(house.folder()), house.fingerprint()).floor();
+    let Err(LoadError::Metadata { refused, .. }) = read else { panic!("{read:?}") };
+    assert!(matches!(refused.fault, MetadataFault::TooManyRoots { .. }), "{refused}");
 }
 
 #[test]

@@ -63,6 +63,21 @@ async fn a_cache_that_others_may_write_stops_the_run() {
 }
 
 #[tokio::test]
+async fn a_cache_of_somebody_else_stops_the_run() {
+    let bytes = guest_or_return!("friendly");
+    let mut world = World::new();
+    let cache_dir = world.folder.path().join("cache");
+    std::fs::create_dir(&cache_dir).unwrap();
+    // Only root can give a folder away.
+    if std::os::unix::fs::chown(&cache_dir, Some(65534), None).is_err() {
+        return;
+    }
+    world.runtime = runtime(&cache_dir);
+    let error = plan(&world, bytes).await.unwrap_err();
+    assert!(matches!(error, RuntimeError::Cache(CacheError::NotPrivate { .. })), "{error}");
+}
+
+#[tokio::test]
 async fn without_a_usable_cache_it_works_and_says_so() {
     let bytes = guest_or_return!("friendly");
     let mut world = World::new();

@@ -486,3 +486,23 @@ fn the_schema_and_the_manifest_agree_with_the_description() {
     let manifest = include_str!("../../plugin.toml");
     assert!(manifest.contains(&format!("name = \"{}\"", description.provider)));
 }
+
+#[test]
+fn a_key_that_is_refused_takes_nothing_for_gone() {
+    let cloud = RefCell::new(Cloud::new());
+    let state = provisioned(&cloud, &sample());
+    for refusal in [answer(401, &json!({"message": "Unauthorized"})), refused("Not Authorized")] {
+        let host = FakeHost::with_cloud(|_| Ok(refusal.clone()));
+        let failure = Railway::destroy(&next(&host, &state), &state).expect_err("must fail");
+        assert_eq!(failure.kind, FailureKind::Authentication);
+        // Nor if the key may list projects, and this one is among them.
+        let host = FakeHost::with_cloud(|request| match operation(request).as_str() {
+            "Project" => Ok(refusal.clone()),
+            _ => cloud.borrow_mut().answer(request),
+        });
+        let failure = Railway::destroy(&next(&host, &state), &state).expect_err("must fail");
+        assert_eq!(failure.kind, FailureKind::Authentication);
+        assert_eq!(mutations(&host), [""; 0]);
+    }
+    assert_eq!(cloud.borrow().projects.len(), 1);
+}

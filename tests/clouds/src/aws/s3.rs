@@ -43,8 +43,14 @@ impl Bucket {
     }
 }
 
-/// Bucket and region of a host or a path.
+/// Bucket and region of a host or a path. Who comes straight to the stand-in names the region in the signature alone.
 fn addressed(call: &Call) -> Option<(String, String)> {
+    if call.is_direct() {
+        let credential = call.header("authorization")?.split_once("Credential=")?.1;
+        let region = credential.split('/').nth(2)?;
+        let bucket = call.segments.first().filter(|name| !name.is_empty())?;
+        return Some((bucket.clone(), region.to_owned()));
+    }
     let host = call.host.strip_suffix(".amazonaws.com")?;
     if let Some(region) = host.strip_prefix("s3.") {
         return Some((call.segments.first()?.clone(), region.to_owned()));
@@ -85,6 +91,7 @@ impl Aws {
                 let root = Node::new("ListMultipartUploadsResult").with(Node::text("IsTruncated", "false"));
                 Ok(Answer::xml(200, root.document(NAMESPACE)))
             }
+            (&Method::HEAD, "") => Ok(Answer::empty(200).with("x-amz-bucket-region", bucket.region.clone())),
             (&Method::DELETE, "") if bucket.objects.is_empty() => {
                 self.buckets.remove(&name);
                 Ok(Answer::empty(204))
