@@ -5,8 +5,6 @@
 //! sandbox under the same rules of grants. Threat: the file and its path come with a repository; what it
 //! may do waits for this machine's approval like a stranger's plugin.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ss_authority::{Authority, Manifest};
@@ -160,14 +158,20 @@ impl DevelopmentPlugin {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The component file, without a copy.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// Reads the file, which may be anything.
 fn read(plugin: &PluginName, file: &Path) -> Result<Vec<u8>, DevelopmentError> {
-    let mut bytes = Vec::new();
-    match File::open(file).and_then(|open| open.take(MAX_COMPONENT + 1).read_to_end(&mut bytes)) {
-        Ok(read) if read as u64 > MAX_COMPONENT => Err(DevelopmentError::TooLarge { path: file.to_owned() }),
-        Ok(_) => Ok(bytes),
+    match crate::source::read_file(file, MAX_COMPONENT) {
+        Ok(bytes) if bytes.len() as u64 > MAX_COMPONENT => {
+            Err(DevelopmentError::TooLarge { path: file.to_owned() })
+        }
+        Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(DevelopmentError::Missing { plugin: plugin.clone(), path: file.to_owned() })
         }

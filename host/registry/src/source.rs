@@ -109,12 +109,11 @@ impl Directory {
 impl Source for Directory {
     fn read(&self, path: &str, limit: u64) -> Result<Option<Cow<'static, [u8]>>, SourceError> {
         let file = self.root.join(path);
-        let mut bytes = Vec::new();
-        match File::open(&file).and_then(|open| open.take(limit.saturating_add(1)).read_to_end(&mut bytes)) {
-            Ok(_) if bytes.len() as u64 > limit => {
+        match read_file(&file, limit) {
+            Ok(bytes) if bytes.len() as u64 > limit => {
                 Err(SourceError::TooLarge { path: path.to_owned(), limit })
             }
-            Ok(_) => Ok(Some(Cow::Owned(bytes))),
+            Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error(&file, error)),
         }
@@ -126,6 +125,18 @@ impl Source for Directory {
         found.sort();
         Ok(found)
     }
+}
+
+/// Reads a file, which may be anything; one byte more than the limit says that there is more.
+///
+/// Interpreters are megabytes: room for all of it is made at once, because growing would copy it again and again.
+pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let most = limit.saturating_add(1);
+    let expected = file.metadata()?.len().saturating_add(1).min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn io_error(path: &Path, source: io::Error) -> SourceError {

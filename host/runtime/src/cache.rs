@@ -4,26 +4,29 @@
 //! their program. Threats and walls:
 //! - another user: the folder and its files must belong to this user and be closed to writing by others;
 //! - a file copied from another machine, a restored backup, a file under another's name, a torn or
-//!   corrupted file: each file begins with an HMAC over its name and content, under a key that never leaves
+//!   corrupted file: each file ends with an HMAC over its name and content, under a key that never leaves
 //!   the folder and is bound to the key file's inode;
-//! - a change between check and use: the bytes that are checked are the bytes that are used.
+//! - another file in its place between check and use: what is used is the file that was checked, by its
+//!   descriptor. Its content changes for nobody but this user, and not by `ss`, which replaces files whole.
 //!
-//! Layout of a file: 8 bytes [`MAGIC`], 32 bytes HMAC-SHA-256, content. Whatever does not check is treated
-//! as absent and made again.
+//! Layout of a file: content, 8 bytes [`MAGIC`], 32 bytes HMAC-SHA-256; the content comes first, so that compiled code
+//! can be mapped instead of copied. Whatever does not check is treated as absent and made again.
 //!
 //! Here does not belong: what the files mean.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 use rustix::fs::{Mode, OFlags};
 
-const MAGIC: &[u8; 8] = b"ss-made1";
+const MAGIC: &[u8; 8] = b"ss-made2";
 const TAG_LEN: usize = 32;
-const HEADER_LEN: usize = MAGIC.len() + TAG_LEN;
+const TRAILER_LEN: usize = MAGIC.len() + TAG_LEN;
+/// How much is read at once, in bytes.
+const CHUNK: usize = 256 * 1024;
 const KEY_LEN: usize = 32;
 /// Name of the key's file. No cached file can have it: their names hold a digest.
 const KEY_FILE: &str = "key";
@@ -77,46 +80,65 @@ impl Cache {
     ///
     /// # Errors
     /// If others could have written the file.
-    pub(crate) fn load(&self, name: &str) -> Result<Option<Content>, CacheError> {
+    pub(crate) fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        let mut content = Vec::new();
+        let found = self.check(name, |chunk| content.extend_from_slice(chunk))?;
+        Ok(found.map(|_| content))
+    }
+
+    /// The same file, open at its beginning. Its content is followed by a trailer.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>, CacheError> {
+        self.check(name, |_| ())
+    }
+
+    /// Reads a file to its end and checks it, showing the content on the way: it counts only if a file is returned.
+    fn check(&self, name: &str, mut show: impl FnMut(&[u8])) -> Result<Option<File>, CacheError> {
         let path = self.folder.join(name);
-        let Some(file) = open_no_follow(&path)? else { return Ok(None) };
-        let bytes = read_private(&path, file)?;
-        if bytes.len() < HEADER_LEN || &bytes[..MAGIC.len()] != MAGIC {
+        let Some(mut file) = open_no_follow(&path)? else { return Ok(None) };
+        let unusable = |source| CacheError::Unusable { path: path.clone(), source };
+        let metadata = file.metadata().map_err(unusable)?;
+        check_private(&path, &metadata)?;
+        let length = metadata.len();
+        let Some(mut left) = length.checked_sub(TRAILER_LEN as u64).filter(|_| length <= MAX_FILE) else {
+            return Ok(None);
+        };
+        let mut digest = digest::Context::new(&digest::SHA256);
+        let mut buffer = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)).max(TRAILER_LEN)];
+        while left > 0 {
+            let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let read = file.read(&mut buffer[..most]).map_err(unusable)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            digest.update(&buffer[..read]);
+            show(&buffer[..read]);
+            left -= read as u64;
+        }
+        let trailer = &mut buffer[..TRAILER_LEN];
+        if file.read_exact(trailer).is_err() || &trailer[..MAGIC.len()] != MAGIC {
             return Ok(None);
         }
-        let (header, content) = bytes.split_at(HEADER_LEN);
-        if hmac::verify(&self.key, &authenticated(name, content), &header[MAGIC.len()..]).is_err() {
+        if hmac::verify(&self.key, &authenticated(name, &digest.finish()), &trailer[MAGIC.len()..]).is_err() {
             return Ok(None);
         }
-        Ok(Some(Content(bytes)))
+        file.rewind().map_err(unusable)?;
+        Ok(Some(file))
     }
 
     /// Stores a file.
     pub(crate) fn store(&self, name: &str, content: &[u8]) -> Result<(), CacheError> {
-        let tag = hmac::sign(&self.key, &authenticated(name, content));
-        let mut bytes = Vec::with_capacity(HEADER_LEN + content.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(tag.as_ref());
-        bytes.extend_from_slice(content);
-        write(&self.folder.join(name), &bytes)
+        let digest = digest::digest(&digest::SHA256, content);
+        let tag = hmac::sign(&self.key, &authenticated(name, &digest));
+        write(&self.folder.join(name), &[content, MAGIC, tag.as_ref()].concat())
     }
 }
 
-/// Content that has been checked.
-pub(crate) struct Content(Vec<u8>);
-
-impl std::ops::Deref for Content {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0[HEADER_LEN..]
-    }
-}
-
-/// The tag covers a digest of the content, so that the content is not copied to stand behind the name.
-fn authenticated(name: &str, content: &[u8]) -> Vec<u8> {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content);
-    [digest.as_ref(), name.as_bytes()].concat()
+/// What the tag is over: a digest of the content, so that the content can be read piece by piece, and the name.
+fn authenticated(name: &str, content: &digest::Digest) -> Vec<u8> {
+    [content.as_ref(), name.as_bytes()].concat()
 }
 
 fn load_key(path: &Path) -> Result<hmac::Key, CacheError> {
@@ -191,7 +213,7 @@ mod tests {
     }
 
     fn load(cache: &Cache, name: &str) -> Option<Vec<u8>> {
-        cache.load(name).unwrap().map(|content| content.to_vec())
+        cache.load(name).unwrap()
     }
 
     #[test]

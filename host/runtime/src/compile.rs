@@ -3,6 +3,7 @@
 //! Compiling is work that a stranger's file chooses the amount of, and wasmtime does not count that as an
 //! attack; so it has a size cap and a time cap of its own, in a thread that nobody waits for longer.
 
+use std::os::fd::AsRawFd as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,12 +129,15 @@ impl Work {
     /// Loads the component from the cache. Whatever is wrong with the entry, it is compiled again.
     fn load(&self, machine: &Machine) -> Result<Option<Component>, RuntimeError> {
         let Some(cache) = self.inner.cache()? else { return Ok(None) };
-        let Some(code) = cache.load(&self.cache_name(machine))? else { return Ok(None) };
+        let Some(code) = cache.open_file(&self.cache_name(machine))? else { return Ok(None) };
+        // The file that was checked, whatever its name stands for by now.
+        let checked = format!("/dev/fd/{}", code.as_raw_fd());
         #[expect(unsafe_code, reason = "loading compiled code is what the cache is for")]
         // SAFETY: these are bytes that `Component::serialize` returned to `compile` below, on this machine:
-        // `Cache::load` has checked their HMAC, which covers the name with the component's digest and the
-        // engine's compatibility hash. They are the checked copy in memory; no file behind it can change.
-        let component = unsafe { Component::deserialize(&machine.engine, &*code) };
+        // the cache has checked their HMAC, which covers the name with the component's digest and the engine's
+        // compatibility hash. The file is mapped by the descriptor that was checked; it belongs to this user
+        // alone, and `ss` changes no file in place.
+        let component = unsafe { Component::deserialize_file(&machine.engine, checked) };
         Ok(component.ok())
     }
 

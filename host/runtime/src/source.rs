@@ -26,8 +26,8 @@ impl From<VerifiedPlugin> for ComponentSource {
 
 impl From<DevelopmentPlugin> for ComponentSource {
     fn from(plugin: DevelopmentPlugin) -> Self {
-        let (identity, bytes) = (plugin.identity().clone(), plugin.bytes().to_vec());
-        Self(Origin::Development { identity, bytes: bytes.into() })
+        let identity = plugin.identity().clone();
+        Self(Origin::Development { identity, bytes: plugin.into_bytes().into() })
     }
 }
 
