@@ -88,7 +88,8 @@ impl Author {
     fn publish_and_use(&self) {
         let Self { environment, name } = self;
         environment.succeed(&["registry", "init", "registry", "--keys", "private", "--namespace", "makers"]);
-        let root = std::fs::read(environment.project().join("registry/root/1.root.json")).unwrap();
+        let root =
+            std::fs::read(environment.project().join("registry").join(ss_registry::layout::root(1))).unwrap();
         let fingerprint = ss_registry::Digest::of(&root).to_string();
         let component = format!("{name}/dist/{name}.wasm");
         let key = ["--to", "registry", "--key", "private/makers.seed"];
