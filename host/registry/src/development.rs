@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use ss_authority::{Authority, Manifest};
 use ss_provider::Identity;
 
@@ -24,7 +25,7 @@ pub struct DevelopmentPlugin {
     identity: Identity,
     manifest: Manifest,
     contract: Contract,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 /// Why a component file cannot be used as a plugin.
@@ -102,7 +103,7 @@ impl DevelopmentPlugin {
         let name = PluginName::new(DEVELOPMENT, provider)
             .map_err(|source| DevelopmentError::Name { name: provider.to_owned(), source })?;
         let file = folder.join(path);
-        let bytes = read(&name, &file)?;
+        let bytes = Bytes::from(read(&name, &file)?);
         let refused = |refusal| DevelopmentError::Refused {
             plugin: name.clone(),
             path: file.clone(),
@@ -155,13 +156,8 @@ impl DevelopmentPlugin {
     }
 
     /// The component file.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &Bytes {
         &self.bytes
-    }
-
-    /// The component file, without a copy.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
     }
 }
 

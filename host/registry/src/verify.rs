@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use semver::Version;
 use ss_authority::Manifest;
 use ss_provider::Identity;
@@ -32,7 +33,7 @@ pub struct VerifiedPlugin {
     statement: Digest,
     signers: Vec<KeyId>,
     source: Digest,
-    bytes: Cow<'static, [u8]>,
+    bytes: Bytes,
 }
 
 impl VerifiedPlugin {
@@ -192,7 +193,10 @@ impl Wanted<'_> {
             statement: digest,
             signers,
             source: statement.release.source.digest,
-            bytes,
+            bytes: match bytes {
+                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                Cow::Owned(bytes) => bytes.into(),
+            },
         })
     }
 

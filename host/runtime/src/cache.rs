@@ -4,13 +4,14 @@
 //! their program. Threats and walls:
 //! - another user: the folder and its files must belong to this user and be closed to writing by others;
 //! - a file copied from another machine, a restored backup, a file under another's name, a torn or
-//!   corrupted file: each file ends with an HMAC over its name and content, under a key that never leaves
+//!   corrupted file: each file ends with a keyed hash of its name and content, under a key that never leaves
 //!   the folder and is bound to the key file's inode;
 //! - another file in its place between check and use: what is used is the file that was checked, by its
 //!   descriptor. Its content changes for nobody but this user, and not by `ss`, which replaces files whole.
 //!
-//! Layout of a file: content, 8 bytes [`MAGIC`], 32 bytes HMAC-SHA-256; the content comes first, so that compiled code
-//! can be mapped instead of copied. Whatever does not check is treated as absent and made again.
+//! Layout of a file: content, 8 bytes [`MAGIC`], 32 bytes of BLAKE3 in its keyed mode; the content comes first, so that
+//! compiled code can be mapped instead of copied, and interpreters are tens of megabytes of it, for which SHA-256 takes
+//! most of a start. Whatever does not check is treated as absent and made again.
 //!
 //! Here does not belong: what the files mean.
 
@@ -19,7 +20,7 @@ use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 use rustix::fs::{Mode, OFlags};
 
 const MAGIC: &[u8; 8] = b"ss-made2";
@@ -60,7 +61,7 @@ pub enum CacheError {
 /// A private folder of authenticated files.
 pub(crate) struct Cache {
     folder: PathBuf,
-    key: hmac::Key,
+    key: [u8; KEY_LEN],
 }
 
 impl Cache {
@@ -105,7 +106,7 @@ impl Cache {
         let Some(mut left) = length.checked_sub(TRAILER_LEN as u64).filter(|_| length <= MAX_FILE) else {
             return Ok(None);
         };
-        let mut digest = digest::Context::new(&digest::SHA256);
+        let mut hasher = self.hasher(name);
         let mut buffer = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)).max(TRAILER_LEN)];
         while left > 0 {
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -113,15 +114,17 @@ impl Cache {
             if read == 0 {
                 return Ok(None);
             }
-            digest.update(&buffer[..read]);
+            hasher.update(&buffer[..read]);
             show(&buffer[..read]);
             left -= read as u64;
         }
         let trailer = &mut buffer[..TRAILER_LEN];
-        if file.read_exact(trailer).is_err() || &trailer[..MAGIC.len()] != MAGIC {
+        if file.read_exact(trailer).is_err() {
             return Ok(None);
         }
-        if hmac::verify(&self.key, &authenticated(name, &digest.finish()), &trailer[MAGIC.len()..]).is_err() {
+        let (magic, tag) = trailer.split_at(MAGIC.len());
+        // Compared in constant time.
+        if magic != MAGIC || hasher.finalize() != *tag {
             return Ok(None);
         }
         file.rewind().map_err(unusable)?;
@@ -130,18 +133,19 @@ impl Cache {
 
     /// Stores a file.
     pub(crate) fn store(&self, name: &str, content: &[u8]) -> Result<(), CacheError> {
-        let digest = digest::digest(&digest::SHA256, content);
-        let tag = hmac::sign(&self.key, &authenticated(name, &digest));
-        write(&self.folder.join(name), &[content, MAGIC, tag.as_ref()].concat())
+        let tag = self.hasher(name).update(content).finalize();
+        write(&self.folder.join(name), &[content, MAGIC, tag.as_bytes()].concat())
+    }
+
+    /// The keyed hash of a name with its length, before any content.
+    fn hasher(&self, name: &str) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+        hasher
     }
 }
 
-/// What the tag is over: a digest of the content, so that the content can be read piece by piece, and the name.
-fn authenticated(name: &str, content: &digest::Digest) -> Vec<u8> {
-    [content.as_ref(), name.as_bytes()].concat()
-}
-
-fn load_key(path: &Path) -> Result<hmac::Key, CacheError> {
+fn load_key(path: &Path) -> Result<[u8; KEY_LEN], CacheError> {
     if let Some(file) = open_no_follow(path)?
         && let Some(key) = read_key(path, file)?
     {
@@ -156,13 +160,13 @@ fn load_key(path: &Path) -> Result<hmac::Key, CacheError> {
 }
 
 /// The key in the file; none if the file is damaged.
-fn read_key(path: &Path, file: File) -> Result<Option<hmac::Key>, CacheError> {
+fn read_key(path: &Path, file: File) -> Result<Option<[u8; KEY_LEN]>, CacheError> {
     let inode =
         file.metadata().map_err(|source| CacheError::Unusable { path: path.to_owned(), source })?.ino();
     let secret = read_private(path, file)?;
     // A copy of the folder has the same key in another inode: its compiled files are foreign here.
     let bound = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), &inode.to_le_bytes());
-    Ok((secret.len() == KEY_LEN).then(|| hmac::Key::new(hmac::HMAC_SHA256, bound.as_ref())))
+    Ok(bound.as_ref().try_into().ok().filter(|_| secret.len() == KEY_LEN))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {

@@ -134,7 +134,7 @@ impl Work {
         let checked = format!("/dev/fd/{}", code.as_raw_fd());
         #[expect(unsafe_code, reason = "loading compiled code is what the cache is for")]
         // SAFETY: these are bytes that `Component::serialize` returned to `compile` below, on this machine:
-        // the cache has checked their HMAC, which covers the name with the component's digest and the engine's
+        // the cache has checked their keyed hash, which covers the name with the component's digest and the engine's
         // compatibility hash. The file is mapped by the descriptor that was checked; it belongs to this user
         // alone, and `ss` changes no file in place.
         let component = unsafe { Component::deserialize_file(&machine.engine, checked) };

@@ -1,7 +1,6 @@
 //! Where a component comes from: the registry, verified, or a developer's own machine.
 
-use std::borrow::Cow;
-
+use bytes::Bytes;
 use ss_provider::Identity;
 use ss_registry::{DevelopmentPlugin, VerifiedPlugin};
 
@@ -15,7 +14,7 @@ pub struct ComponentSource(Origin);
 #[derive(Debug, Clone)]
 enum Origin {
     Verified(Box<VerifiedPlugin>),
-    Development { identity: Identity, bytes: Cow<'static, [u8]> },
+    Development { identity: Identity, bytes: Bytes },
 }
 
 impl From<VerifiedPlugin> for ComponentSource {
@@ -26,8 +25,8 @@ impl From<VerifiedPlugin> for ComponentSource {
 
 impl From<DevelopmentPlugin> for ComponentSource {
     fn from(plugin: DevelopmentPlugin) -> Self {
-        let identity = plugin.identity().clone();
-        Self(Origin::Development { identity, bytes: plugin.into_bytes().into() })
+        let (identity, bytes) = (plugin.identity().clone(), plugin.bytes().clone());
+        Self(Origin::Development { identity, bytes })
     }
 }
 
@@ -46,7 +45,7 @@ impl ComponentSource {
     pub fn unverified_for_development(
         name: impl Into<String>,
         version: impl Into<String>,
-        bytes: impl Into<Cow<'static, [u8]>>,
+        bytes: impl Into<Bytes>,
     ) -> Self {
         let bytes = bytes.into();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
