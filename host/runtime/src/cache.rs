@@ -16,18 +16,19 @@
 //! Here does not belong: what the files mean.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
+use memmap2::Mmap;
 use rustix::fs::{Mode, OFlags};
 
 const MAGIC: &[u8; 8] = b"ss-made2";
 const TAG_LEN: usize = 32;
 const TRAILER_LEN: usize = MAGIC.len() + TAG_LEN;
-/// How much is read at once, in bytes.
-const CHUNK: usize = 256 * 1024;
+/// Length in bytes from which a hash is faster by every processor than by one.
+const WORTH_SHARING: usize = 128 * 1024;
 const KEY_LEN: usize = 32;
 /// Name of the key's file. No cached file can have it: their names hold a digest.
 const KEY_FILE: &str = "key";
@@ -82,67 +83,69 @@ impl Cache {
     /// # Errors
     /// If others could have written the file.
     pub(crate) fn load(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        let mut content = Vec::new();
-        let found = self.check(name, |chunk| content.extend_from_slice(chunk))?;
-        Ok(found.map(|_| content))
+        let found = self.check(name)?;
+        Ok(found.map(|Checked { mapped, content, .. }| mapped[..content].to_vec()))
     }
 
-    /// The same file, open at its beginning. Its content is followed by a trailer.
+    /// The same file, open. Its content is followed by a trailer.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>, CacheError> {
-        self.check(name, |_| ())
+        Ok(self.check(name)?.map(|checked| checked.file))
     }
 
-    /// Reads a file to its end and checks it, showing the content on the way: it counts only if a file is returned.
-    fn check(&self, name: &str, mut show: impl FnMut(&[u8])) -> Result<Option<File>, CacheError> {
+    /// Opens a file and checks it.
+    fn check(&self, name: &str) -> Result<Option<Checked>, CacheError> {
         let path = self.folder.join(name);
-        let Some(mut file) = open_no_follow(&path)? else { return Ok(None) };
+        let Some(file) = open_no_follow(&path)? else { return Ok(None) };
         let unusable = |source| CacheError::Unusable { path: path.clone(), source };
         let metadata = file.metadata().map_err(unusable)?;
         check_private(&path, &metadata)?;
-        let length = metadata.len();
-        let Some(mut left) = length.checked_sub(TRAILER_LEN as u64).filter(|_| length <= MAX_FILE) else {
-            return Ok(None);
-        };
-        let mut hasher = self.hasher(name);
-        let mut buffer = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)).max(TRAILER_LEN)];
-        while left > 0 {
-            let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let read = file.read(&mut buffer[..most]).map_err(unusable)?;
-            if read == 0 {
-                return Ok(None);
-            }
-            hasher.update(&buffer[..read]);
-            show(&buffer[..read]);
-            left -= read as u64;
-        }
-        let trailer = &mut buffer[..TRAILER_LEN];
-        if file.read_exact(trailer).is_err() {
+        if !(TRAILER_LEN as u64..=MAX_FILE).contains(&metadata.len()) {
             return Ok(None);
         }
-        let (magic, tag) = trailer.split_at(MAGIC.len());
+        #[expect(
+            unsafe_code,
+            reason = "megabytes of compiled code are hashed at every start; reading would copy them"
+        )]
+        // SAFETY: the file belongs to this user alone, and `ss` changes no file in place.
+        let mapped = unsafe { Mmap::map(&file) }.map_err(unusable)?;
+        let Some((rest, tag)) = mapped.split_last_chunk::<TAG_LEN>() else { return Ok(None) };
+        let Some((content, magic)) = rest.split_last_chunk() else { return Ok(None) };
         // Compared in constant time.
-        if magic != MAGIC || hasher.finalize() != *tag {
+        if magic != MAGIC || self.tag(name, content) != *tag {
             return Ok(None);
         }
-        file.rewind().map_err(unusable)?;
-        Ok(Some(file))
+        let content = content.len();
+        Ok(Some(Checked { file, mapped, content }))
     }
 
     /// Stores a file.
     pub(crate) fn store(&self, name: &str, content: &[u8]) -> Result<(), CacheError> {
-        let tag = self.hasher(name).update(content).finalize();
+        let tag = self.tag(name, content);
         write(&self.folder.join(name), &[content, MAGIC, tag.as_bytes()].concat())
     }
 
-    /// The keyed hash of a name with its length, before any content.
-    fn hasher(&self, name: &str) -> blake3::Hasher {
+    /// The keyed hash of a name with its length, and a content.
+    fn tag(&self, name: &str, content: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-        hasher
+        if content.len() < WORTH_SHARING {
+            hasher.update(content);
+        } else {
+            hasher.update_rayon(content);
+        }
+        hasher.finalize()
     }
+}
+
+/// A file that has been checked.
+struct Checked {
+    file: File,
+    mapped: Mmap,
+    /// Length of its content, in bytes.
+    content: usize,
 }
 
 fn load_key(path: &Path) -> Result<[u8; KEY_LEN], CacheError> {
@@ -270,6 +273,33 @@ mod tests {
         assert!(matches!(cache.load("a"), Err(CacheError::NotPrivate { .. })));
         fs::set_permissions(folder.path().join("cache"), fs::Permissions::from_mode(0o770)).unwrap();
         assert!(matches!(Cache::open(&folder.path().join("cache")), Err(CacheError::NotPrivate { .. })));
+    }
+
+    #[test]
+    fn what_was_checked_is_what_is_used() {
+        let (_folder, cache) = cache();
+        cache.store("a", b"code").unwrap();
+        let mut file = cache.open_file("a").unwrap().unwrap();
+        cache.store("a", b"evil").unwrap();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(&bytes[..4], b"code");
+    }
+
+    #[test]
+    fn a_large_file_is_checked_to_its_last_byte() {
+        let (folder, cache) = cache();
+        let path = folder.path().join("cache/a");
+        let code: Vec<u8> = (0..3 * WORTH_SHARING).map(|at| (at % 251) as u8).collect();
+        cache.store("a", &code).unwrap();
+        assert_eq!(load(&cache, "a").as_ref(), Some(&code));
+        for at in [0, WORTH_SHARING, code.len() - 1] {
+            let mut bad = fs::read(&path).unwrap();
+            bad[at] ^= 1;
+            fs::write(&path, bad).unwrap();
+            assert_eq!(load(&cache, "a"), None, "byte {at}");
+            cache.store("a", &code).unwrap();
+        }
     }
 
     #[test]

@@ -49,25 +49,33 @@ pub(crate) fn to_response(scrubber: &Scrubber, answered: Answered) -> CallToolRe
 }
 
 /// The value without any known secret. A number or a key may be one too.
-pub(crate) fn scrubbed(scrubber: &Scrubber, value: Value) -> Value {
+pub(crate) fn scrubbed(scrubber: &Scrubber, mut value: Value) -> Value {
+    scrub(scrubber, &mut value);
+    value
+}
+
+fn scrub(scrubber: &Scrubber, value: &mut Value) {
+    let clean = |text: &str| scrubber.leaks(text).then(|| scrubber.scrub(text).into_owned());
     match value {
-        Value::String(text) => Value::String(scrubber.scrub(&text).into_owned()),
-        Value::Array(items) => items.into_iter().map(|item| scrubbed(scrubber, item)).collect(),
-        Value::Object(map) => {
-            let clean = |(key, value): (String, Value)| {
-                (scrubber.scrub(&key).into_owned(), scrubbed(scrubber, value))
-            };
-            Value::Object(map.into_iter().map(clean).collect())
-        }
-        Value::Number(number) => {
-            let text = number.to_string();
-            if scrubber.leaks(&text) {
-                Value::String(scrubber.scrub(&text).into_owned())
-            } else {
-                number.into()
+        Value::String(text) => {
+            if let Some(clean) = clean(text) {
+                *text = clean;
             }
         }
-        other => other,
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(scrubber, item)),
+        Value::Object(map) => {
+            if map.keys().any(|key| scrubber.leaks(key)) {
+                let items = std::mem::take(map).into_iter();
+                *map = items.map(|(key, value)| (clean(&key).unwrap_or(key), value)).collect();
+            }
+            map.values_mut().for_each(|value| scrub(scrubber, value));
+        }
+        Value::Number(number) => {
+            if let Some(clean) = clean(&number.to_string()) {
+                *value = clean.into();
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

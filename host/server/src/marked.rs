@@ -7,7 +7,7 @@
 //! The rule errs on the side of the wrapper: a key that is not listed is wrapped, a listed one with more than a
 //! word in it too, and an object that has a key which is no word is wrapped as a whole.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Keys whose values are identifiers: of the engine, or ids that follow the rule for names.
 const WORDS: &[&str] = &[
@@ -63,26 +63,24 @@ pub fn untrusted(text: impl Into<String>) -> Value {
 }
 
 /// The value with every text of others in its wrapper.
-pub fn mark(value: Value) -> Value {
-    mark_under("", value, 0)
+pub fn mark(mut value: Value) -> Value {
+    mark_under("", &mut value, 0);
+    value
 }
 
-fn mark_under(key: &str, value: Value, depth: usize) -> Value {
-    match value {
-        Value::String(text) if WORDS.contains(&key) && is_word(&text) => Value::String(text),
-        Value::String(text) => untrusted(text),
-        Value::Array(_) | Value::Object(_) if depth >= DEEPEST => untrusted(value.to_string()),
-        Value::Array(items) => items.into_iter().map(|item| mark_under(key, item, depth + 1)).collect(),
+fn mark_under(key: &str, value: &mut Value, depth: usize) {
+    let text = match value {
+        Value::String(text) if WORDS.contains(&key) && is_word(text) => return,
+        Value::String(text) => std::mem::take(text),
+        Value::Array(_) | Value::Object(_) if depth >= DEEPEST => value.to_string(),
+        Value::Array(items) => return items.iter_mut().for_each(|item| mark_under(key, item, depth + 1)),
         Value::Object(map) if map.keys().all(|key| is_word(key)) => {
-            let marked = map.into_iter().map(|(key, value)| {
-                let value = mark_under(&key, value, depth + 1);
-                (key, value)
-            });
-            Value::Object(marked.collect::<Map<_, _>>())
+            return map.iter_mut().for_each(|(key, value)| mark_under(key, value, depth + 1));
         }
-        Value::Object(map) => untrusted(Value::Object(map).to_string()),
-        bare => bare,
-    }
+        Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => return,
+    };
+    *value = untrusted(text);
 }
 
 /// Whether a text can be nothing but an identifier: no blanks, no quotes, nothing beyond ASCII.

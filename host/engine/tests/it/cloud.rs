@@ -84,6 +84,8 @@ pub struct Manner {
     pub hangs: bool,
     /// Says its credential wherever it may say something.
     pub blabs: bool,
+    /// Works on this machine, as a plugin does that was granted `process`.
+    pub here: bool,
 }
 
 impl Default for Manner {
@@ -99,6 +101,7 @@ impl Default for Manner {
             metadata: |_| json!({}),
             hangs: false,
             blabs: false,
+            here: false,
         }
     }
 }
@@ -301,21 +304,31 @@ impl Provider for Fake {
 
 /// Providers by name.
 #[derive(Default)]
-pub struct Fakes(BTreeMap<String, Arc<dyn Provider>>);
+pub struct Fakes {
+    providers: BTreeMap<String, Arc<dyn Provider>>,
+    here: BTreeSet<String>,
+}
 
 impl Fakes {
     pub fn with(mut self, cloud: &Arc<Cloud>, manner: Manner) -> Self {
-        self.0.insert(manner.name.into(), Arc::new(Fake::new(cloud, manner)));
+        if manner.here {
+            self.here.insert(manner.name.into());
+        }
+        self.providers.insert(manner.name.into(), Arc::new(Fake::new(cloud, manner)));
         self
     }
 }
 
 impl Providers for Fakes {
     fn get(&self, name: &str) -> Option<Arc<dyn Provider>> {
-        self.0.get(name).cloned()
+        self.providers.get(name).cloned()
     }
 
     fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        self.providers.keys().cloned().collect()
+    }
+
+    fn acts_here(&self, name: &str) -> bool {
+        self.here.contains(name)
     }
 }

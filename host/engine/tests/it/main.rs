@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod apply;
+mod checkup;
 mod cloud;
 mod operate;
 mod plan;
