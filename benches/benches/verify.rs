@@ -10,7 +10,7 @@ pub fn verify(criterion: &mut Criterion) {
     let registry = Registry::official();
     let mut group = criterion.benchmark_group("verify");
     for name in names(&registry) {
-        group.throughput(Throughput::Bytes(load(&registry, &name).bytes().len() as u64));
+        group.throughput(Throughput::Bytes(load(&registry, &name).component().size()));
         group.bench_function(BenchmarkId::from_parameter(name.name()), |bencher| {
             bencher.iter(|| load(&registry, &name));
         });

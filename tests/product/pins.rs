@@ -15,8 +15,8 @@ pub fn rebuilt(provider: &str, edit: impl Fn(&str) -> String) -> Vec<u8> {
     let registry = Registry::official();
     let name = ss_registry::PluginName::official(provider).unwrap();
     let release = registry.load(&name, &registry.newest(&name).unwrap()).unwrap();
-    let bytes = release.bytes();
-    let manifest = inspect(bytes).unwrap().manifest.to_owned();
+    let bytes = release.component().bytes().unwrap();
+    let manifest = inspect(&bytes).unwrap().manifest.to_owned();
     // The manifest is the last section: its id, its size in LEB128, the name with its length, the text.
     let body = 1 + ss_registry::MANIFEST_SECTION.len() + manifest.len();
     let size = (1..).find(|digits| body < 1 << (7 * digits)).unwrap();

@@ -48,12 +48,12 @@ pub fn rebuild(
     for (plugin, built) in plugins.iter().zip(components) {
         match published(repository, plugin) {
             Err(reason) => wrong.push(reason),
-            Ok(release) if release.bytes() != built => wrong.push(format!(
+            Ok(release) if release.digest() != Digest::of(&built) => wrong.push(format!(
                 "`{}` {} builds to other bytes than the published ones ({} bytes here, {} published)",
                 plugin.name,
                 plugin.manifest.version,
                 built.len(),
-                release.bytes().len(),
+                release.component().size(),
             )),
             Ok(_) => {}
         }

@@ -7,15 +7,14 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use ss_authority::{Authority, Manifest};
 use ss_provider::Identity;
 
-use crate::component::{self, MAX_COMPONENT, Outline};
+use crate::component::{Component, MAX_COMPONENT, Outline};
 use crate::name::DEVELOPMENT;
 use crate::refusal::Refusal;
 use crate::verify::VerifiedPlugin;
-use crate::{BadName, Contract, Digest, PluginName, contract};
+use crate::{BadName, Contract, PluginName, contract};
 
 /// A component that its developer runs without publishing it. Nobody has vouched for it.
 #[derive(Debug, Clone)]
@@ -25,7 +24,7 @@ pub struct DevelopmentPlugin {
     identity: Identity,
     manifest: Manifest,
     contract: Contract,
-    bytes: Bytes,
+    component: Component,
 }
 
 /// Why a component file cannot be used as a plugin.
@@ -103,13 +102,13 @@ impl DevelopmentPlugin {
         let name = PluginName::new(DEVELOPMENT, provider)
             .map_err(|source| DevelopmentError::Name { name: provider.to_owned(), source })?;
         let file = folder.join(path);
-        let bytes = Bytes::from(read(&name, &file)?);
+        let component = read(&name, &file)?;
         let refused = |refusal| DevelopmentError::Refused {
             plugin: name.clone(),
             path: file.clone(),
             refusal: Box::new(refusal),
         };
-        let outline = component::outline(&bytes).map_err(|error| refused(error.into()))?;
+        let outline = component.outline().map_err(|error| refused(error.into()))?;
         if !contract::is_known(&outline.contract) {
             return Err(DevelopmentError::UnknownContract {
                 plugin: name,
@@ -124,10 +123,10 @@ impl DevelopmentPlugin {
         let identity = Identity {
             name: manifest.name.clone(),
             version: manifest.version.to_string(),
-            digest: Digest::of(&bytes).to_string(),
+            digest: component.digest().to_string(),
             development: true,
         };
-        Ok(Self { name, path: path.to_owned(), identity, manifest, contract, bytes })
+        Ok(Self { name, path: path.to_owned(), identity, manifest, contract, component })
     }
 
     /// Its name, in the namespace of plugins under development.
@@ -156,18 +155,18 @@ impl DevelopmentPlugin {
     }
 
     /// The component file.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn component(&self) -> &Component {
+        &self.component
     }
 }
 
 /// Reads the file, which may be anything.
-fn read(plugin: &PluginName, file: &Path) -> Result<Vec<u8>, DevelopmentError> {
-    match crate::source::read_file(file, MAX_COMPONENT) {
-        Ok(bytes) if bytes.len() as u64 > MAX_COMPONENT => {
+fn read(plugin: &PluginName, file: &Path) -> Result<Component, DevelopmentError> {
+    match Component::open(file, MAX_COMPONENT) {
+        Ok(component) if component.size() > MAX_COMPONENT => {
             Err(DevelopmentError::TooLarge { path: file.to_owned() })
         }
-        Ok(bytes) => Ok(bytes),
+        Ok(component) => Ok(component),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(DevelopmentError::Missing { plugin: plugin.clone(), path: file.to_owned() })
         }

@@ -19,10 +19,9 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-        let mut array = [0; 32];
-        array.copy_from_slice(digest.as_ref());
-        Self(array)
+        let mut hasher = Hasher::new();
+        hasher.update(bytes);
+        hasher.finish()
     }
 
     /// The 32 bytes.
@@ -40,6 +39,25 @@ impl Digest {
         let lower = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let mut array = [0; 32];
         (lower && hex::decode_to_slice(text, &mut array).is_ok()).then_some(Self(array))
+    }
+}
+
+/// Makes the digest of bytes that come in pieces.
+pub(crate) struct Hasher(aws_lc_rs::digest::Context);
+
+impl Hasher {
+    pub(crate) fn new() -> Self {
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        let mut array = [0; 32];
+        array.copy_from_slice(self.0.finish().as_ref());
+        Digest(array)
     }
 }
 

@@ -47,7 +47,7 @@ pub use admit::{AdmitError, Admitted};
 pub use agents::{AgentAnswer, AgentChange};
 pub use approvals::{Approvals, ApprovalsError};
 pub use component::{
-    ComponentError, MANIFEST_SECTION, MAX_COMPONENT, Outline, embed_manifest, outline as inspect,
+    Component, ComponentError, MANIFEST_SECTION, MAX_COMPONENT, Outline, embed_manifest, outline as inspect,
 };
 pub use contract::{
     Contract, NotAContract, allows_import, is_known as is_known_contract, known as known_contracts,

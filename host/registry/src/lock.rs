@@ -495,7 +495,7 @@ impl Pin {
             version: plugin.version().clone(),
             registry: plugin.registry().to_owned(),
             digest: plugin.digest(),
-            size: plugin.bytes().len() as u64,
+            size: plugin.component().size(),
             contract: plugin.contract().clone(),
             statement: plugin.statement_digest(),
             requested: plugin.requested_digest(),

@@ -19,6 +19,7 @@ use std::sync::{PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 use ss_durable::FileError;
 
+use crate::component::Component;
 use crate::embedded::Embedded;
 use crate::source::{Directory, Source, SourceError};
 use crate::{Digest, PluginName, Timestamp, layout, strict};
@@ -170,6 +171,13 @@ impl Source for Mirror {
         let Some(file) = state.get(path) else { return Ok(None) };
         let content = format!("files/{}", file.digest.to_hex());
         Directory::new(&self.folder).read(&content, limit)
+    }
+
+    fn component(&self, path: &str, limit: u64) -> Result<Option<Component>, SourceError> {
+        match Directory::new(&self.folder).component(path, limit)? {
+            None if self.embedded => Embedded.component(path, limit),
+            found => Ok(found),
+        }
     }
 
     fn plugins(&self) -> Result<Vec<PluginName>, SourceError> {

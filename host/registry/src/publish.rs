@@ -3,14 +3,13 @@
 //! A release is verified with the client's own checks before the first byte is written, and its index line
 //! is written last: a registry never names what it does not have.
 
-use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
 use ss_authority::{Manifest, ManifestError};
 
-use crate::component::{self, ComponentError};
+use crate::component::{self, Component, ComponentError};
 use crate::contract::{self, Contract};
 use crate::dsse::Envelope;
 use crate::index::{Index, IndexError, Line};
@@ -230,7 +229,7 @@ impl Publisher<'_> {
         let (version, this) = (&line.v, &crate::this_ss());
         let wanted = Wanted { registry: "", vouched: false, name: plugin, version, trusted, this };
         let promise = wanted.statement(line, statement)?;
-        wanted.component(line, promise, Cow::Owned(bytes.to_vec())).map(|_| ())
+        wanted.component(line, promise, Component::new(bytes.to_vec())).map(|_| ())
     }
 
     fn delegation(&self, namespace: &str) -> Delegation {

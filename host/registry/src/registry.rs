@@ -203,7 +203,9 @@ impl Registry {
         }
         let (wanted, promise) = self.promise(plugin, version, &line)?;
         let component = self
-            .read(&layout::component(line.digest), MAX_COMPONENT)?
+            .source
+            .component(&layout::component(line.digest), MAX_COMPONENT)
+            .map_err(|source| self.unreadable(source))?
             .ok_or_else(|| refused(Refusal::ComponentMissing { digest: line.digest }))?;
         wanted.component(&line, promise, component).map_err(refused)
     }

@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
+use crate::component::Component;
 use crate::layout;
 use crate::name::PluginName;
 
@@ -18,6 +21,18 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// If it is there and cannot be read, or is larger.
     fn read(&self, path: &str, limit: u64) -> Result<Option<Cow<'static, [u8]>>, SourceError>;
+
+    /// The component at a path of [`layout`](crate::layout), of at most `limit` bytes; none if there is none.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn component(&self, path: &str, limit: u64) -> Result<Option<Component>, SourceError> {
+        let component = |bytes| match bytes {
+            Cow::Borrowed(bytes) => Component::new(Bytes::from_static(bytes)),
+            Cow::Owned(bytes) => Component::new(bytes),
+        };
+        Ok(self.read(path, limit)?.map(component))
+    }
 
     /// The plugins that it has an index file of, sorted.
     ///
@@ -109,14 +124,14 @@ impl Directory {
 impl Source for Directory {
     fn read(&self, path: &str, limit: u64) -> Result<Option<Cow<'static, [u8]>>, SourceError> {
         let file = self.root.join(path);
-        match read_file(&file, limit) {
-            Ok(bytes) if bytes.len() as u64 > limit => {
-                Err(SourceError::TooLarge { path: path.to_owned(), limit })
-            }
-            Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io_error(&file, error)),
-        }
+        let found = there(&file, read_file(&file, limit))?;
+        within(found, |bytes| bytes.len() as u64, path, limit).map(|bytes| bytes.map(Cow::Owned))
+    }
+
+    fn component(&self, path: &str, limit: u64) -> Result<Option<Component>, SourceError> {
+        let file = self.root.join(path);
+        let found = there(&file, Component::open(&file, limit))?;
+        within(found, Component::size, path, limit)
     }
 
     fn plugins(&self) -> Result<Vec<PluginName>, SourceError> {
@@ -124,6 +139,30 @@ impl Source for Directory {
         self.list("index", &mut found)?;
         found.sort();
         Ok(found)
+    }
+}
+
+/// What was read; none if there is no such file.
+fn there<T>(file: &Path, read: io::Result<T>) -> Result<Option<T>, SourceError> {
+    match read {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error(file, error)),
+    }
+}
+
+/// Refuses what is larger than it may be.
+fn within<T>(
+    found: Option<T>,
+    size: impl Fn(&T) -> u64,
+    path: &str,
+    limit: u64,
+) -> Result<Option<T>, SourceError> {
+    match found {
+        Some(content) if size(&content) > limit => {
+            Err(SourceError::TooLarge { path: path.to_owned(), limit })
+        }
+        found => Ok(found),
     }
 }
 

@@ -2,16 +2,13 @@
 //!
 //! Order: what was asked for against the signed statement, the statement against the index line, the bytes
 //! against both, the inside of the component against the statement. The cheap and the decisive come first;
-//! nothing of a component is parsed before its digest is the signed one.
+//! of a component nothing but where its sections end is looked at before its digest is the signed one.
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
 use semver::Version;
 use ss_authority::Manifest;
 use ss_provider::Identity;
 
-use crate::component::{self, Outline};
+use crate::component::{Component, Outline};
 use crate::dsse::Envelope;
 use crate::index::Line;
 use crate::key::{Delegation, KeyId};
@@ -28,12 +25,11 @@ pub struct VerifiedPlugin {
     identity: Identity,
     manifest: Manifest,
     contract: Contract,
-    component: Digest,
+    component: Component,
     requested: Digest,
     statement: Digest,
     signers: Vec<KeyId>,
     source: Digest,
-    bytes: Bytes,
 }
 
 impl VerifiedPlugin {
@@ -74,7 +70,7 @@ impl VerifiedPlugin {
 
     /// Digest of the component file.
     pub fn digest(&self) -> Digest {
-        self.component
+        self.component.digest()
     }
 
     /// Digest of the authority that it asks for.
@@ -98,8 +94,8 @@ impl VerifiedPlugin {
     }
 
     /// The component file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn component(&self) -> &Component {
+        &self.component
     }
 }
 
@@ -165,17 +161,17 @@ impl Wanted<'_> {
         &self,
         line: &Line,
         promise: Promise,
-        bytes: Cow<'static, [u8]>,
+        component: Component,
     ) -> Result<VerifiedPlugin, Refusal> {
         let Promise { statement, digest, signers } = promise;
-        if bytes.len() as u64 != line.size {
-            return Err(Refusal::Size { expected: line.size, found: bytes.len() as u64 });
+        if component.size() != line.size {
+            return Err(Refusal::Size { expected: line.size, found: component.size() });
         }
-        let found = Digest::of(&bytes);
+        let found = component.digest();
         if found != statement.component {
             return Err(Refusal::Tampered { expected: statement.component, found });
         }
-        let manifest = self.inside(&statement, &bytes)?;
+        let manifest = self.inside(&statement, &component)?;
         Ok(VerifiedPlugin {
             name: self.name.clone(),
             registry: self.registry.to_owned(),
@@ -188,21 +184,17 @@ impl Wanted<'_> {
             },
             manifest,
             contract: statement.release.contract,
-            component: found,
+            component,
             requested: line.requested,
             statement: digest,
             signers,
             source: statement.release.source.digest,
-            bytes: match bytes {
-                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-                Cow::Owned(bytes) => bytes.into(),
-            },
         })
     }
 
     /// Holds the inside of the component against its statement.
-    fn inside(&self, statement: &Statement, bytes: &[u8]) -> Result<Manifest, Refusal> {
-        let Outline { manifest, imports, contract } = component::outline(bytes)?;
+    fn inside(&self, statement: &Statement, component: &Component) -> Result<Manifest, Refusal> {
+        let Outline { manifest, imports, contract } = component.outline()?;
         let stated = &statement.release.contract;
         if contract != *stated {
             return Err(Refusal::OtherContract { stated: stated.clone(), found: contract });

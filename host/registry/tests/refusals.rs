@@ -41,7 +41,7 @@ fn an_honest_release_loads() {
     assert_eq!(plugin.identity().name, "alpha");
     assert_eq!(plugin.identity().version, "0.1.0");
     assert_eq!(plugin.identity().digest, line.digest.to_string());
-    assert_eq!(plugin.bytes(), plugin_component("alpha", "0.1.0", AUTHORITY));
+    assert_eq!(plugin.component().bytes().unwrap(), plugin_component("alpha", "0.1.0", AUTHORITY));
     assert_eq!(plugin.signers(), [shelf.key.public().id()]);
     assert_eq!(plugin.statement_digest(), line.statement_digest);
     assert_eq!(plugin.manifest().authority.http[0].origin, "https://api.example.com");
@@ -440,6 +440,10 @@ fn every_embedded_plugin_passes() {
     assert_eq!(plugins, Embedded.plugins().unwrap());
     for plugin in plugins {
         let verified = registry.load(&plugin, &registry.newest(&plugin).unwrap()).unwrap();
-        assert!(verified.bytes().len() <= 400 * 1024, "{plugin} has {} bytes", verified.bytes().len());
+        assert!(
+            verified.component().size() <= 400 * 1024,
+            "{plugin} has {} bytes",
+            verified.component().size()
+        );
     }
 }

@@ -29,9 +29,14 @@ pub(crate) fn admit(
     source: &ComponentSource,
     authority: &Authority,
 ) -> Result<Contract, RuntimeError> {
-    let (size, limit) = (source.bytes().len(), inner.limits.component_size);
-    let admitted =
-        if size > limit { Err(Unfit::TooLarge { size, limit }) } else { inspect(source.bytes(), authority) };
+    let (size, limit) = (size_of(source), inner.limits.component_size);
+    let admitted = if size > limit {
+        Err(Unfit::TooLarge { size, limit })
+    } else {
+        let outside = source.component().outside();
+        let outside = outside.map_err(|error| Unfit::Malformed { reason: error.to_string() });
+        outside.and_then(|outside| inspect(outside, authority))
+    };
     admitted.map_err(|reason| RuntimeError::Unfit { plugin: source.identity().name.clone(), reason })
 }
 
@@ -62,7 +67,7 @@ pub(crate) async fn prepare(
     };
     // The semaphore is never closed.
     let _turn = turn.map_err(|error| RuntimeError::Engine { reason: error.to_string() })?;
-    let limit = inner.limits.compile_time_of(source.bytes().len());
+    let limit = inner.limits.compile_time_of(size_of(source));
     let mut compiled = in_thread(work(), Work::compiled)?;
     let quiet = if told { limit } else { SLOW.min(limit) };
     let outcome = match tokio::time::timeout(quiet, &mut compiled).await {
@@ -77,6 +82,10 @@ pub(crate) async fn prepare(
         }
     };
     outcome.map_err(|_| crashed())?
+}
+
+fn size_of(source: &ComponentSource) -> usize {
+    usize::try_from(source.component().size()).unwrap_or(usize::MAX)
 }
 
 /// Does work in a thread of its own. Nobody has to wait for the result.
@@ -142,7 +151,9 @@ impl Work {
     }
 
     fn compile(&self, machine: &Machine) -> Result<Component, RuntimeError> {
-        let component = Component::from_binary(&machine.engine, self.source.bytes())
+        let bytes = self.source.component().bytes();
+        let bytes = bytes.map_err(|error| self.unfit(Unfit::Unreadable { reason: error.to_string() }))?;
+        let component = Component::from_binary(&machine.engine, &bytes)
             .map_err(|error| self.unfit(Unfit::Compile { reason: format!("{error:#}") }))?;
         if let Some(cache) = self.inner.cache()? {
             let kept = component.serialize().map_err(|error| format!("{error:#}")).and_then(|code| {

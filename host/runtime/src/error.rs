@@ -60,6 +60,12 @@ pub enum Unfit {
         /// What the parser said.
         reason: String,
     },
+    /// It could be read once and not again, or is another one by now.
+    #[error("the component cannot be read: {reason}")]
+    Unreadable {
+        /// What the operating system said.
+        reason: String,
+    },
     /// It is too large.
     #[error("the component has {size} bytes; {limit} are allowed")]
     TooLarge {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ss_provider::Identity;
-use ss_registry::{DevelopmentPlugin, VerifiedPlugin};
+use ss_registry::{Component, DevelopmentPlugin, VerifiedPlugin};
 
 /// A component that may be run.
 ///
@@ -14,7 +14,7 @@ pub struct ComponentSource(Origin);
 #[derive(Debug, Clone)]
 enum Origin {
     Verified(Box<VerifiedPlugin>),
-    Development { identity: Identity, bytes: Bytes },
+    Development { identity: Identity, component: Component },
 }
 
 impl From<VerifiedPlugin> for ComponentSource {
@@ -25,8 +25,8 @@ impl From<VerifiedPlugin> for ComponentSource {
 
 impl From<DevelopmentPlugin> for ComponentSource {
     fn from(plugin: DevelopmentPlugin) -> Self {
-        let (identity, bytes) = (plugin.identity().clone(), plugin.bytes().clone());
-        Self(Origin::Development { identity, bytes })
+        let (identity, component) = (plugin.identity().clone(), plugin.component().clone());
+        Self(Origin::Development { identity, component })
     }
 }
 
@@ -47,15 +47,14 @@ impl ComponentSource {
         version: impl Into<String>,
         bytes: impl Into<Bytes>,
     ) -> Self {
-        let bytes = bytes.into();
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
+        let component = Component::new(bytes);
         let identity = Identity {
             name: name.into(),
             version: version.into(),
-            digest: format!("sha256:{}", hex::encode(digest)),
+            digest: component.digest().to_string(),
             development: true,
         };
-        Self(Origin::Development { identity, bytes })
+        Self(Origin::Development { identity, component })
     }
 
     /// Which plugin it is.
@@ -66,10 +65,10 @@ impl ComponentSource {
         }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) fn component(&self) -> &Component {
         match &self.0 {
-            Origin::Verified(plugin) => plugin.bytes(),
-            Origin::Development { bytes, .. } => bytes,
+            Origin::Verified(plugin) => plugin.component(),
+            Origin::Development { component, .. } => component,
         }
     }
 

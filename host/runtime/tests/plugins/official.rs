@@ -22,7 +22,8 @@ async fn the_descriptions_in_the_binary_are_those_of_the_plugins() {
     for name in names {
         let plugin = registry.load(&name, &registry.newest(&name).unwrap()).unwrap();
         let digest = plugin.digest().to_hex();
-        let (bytes, authority) = (plugin.bytes().to_vec().leak(), plugin.manifest().authority.clone());
+        let (bytes, authority) =
+            (plugin.component().bytes().unwrap().to_vec().leak(), plugin.manifest().authority.clone());
         let asked = world.plugin(name.name(), bytes, authority).await;
         let written = serde_json::to_vec(asked.description()).unwrap();
         if update {

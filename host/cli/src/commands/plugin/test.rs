@@ -141,7 +141,8 @@ fn component(path: &Path) -> Result<Vec<u8>, CommandError> {
     let loaded = loaded.map_err(|error| {
         CommandError::of(&error).hint("name a component file, or a plugin that `ss plugin search` lists")
     })?;
-    Ok(loaded.bytes().to_vec())
+    let bytes = loaded.component().bytes().map_err(|error| CommandError::of(&error))?;
+    Ok(bytes.to_vec())
 }
 
 /// The folder around the component that has a manifest.

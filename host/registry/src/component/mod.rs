@@ -6,8 +6,11 @@
 //!
 //! The manifest is the text of `plugin.toml` in one custom section at the top level.
 
+mod file;
+
 use wasmparser::{Chunk, Encoding, Parser, Payload};
 
+pub use self::file::Component;
 use crate::contract::{self, Contract};
 
 /// Name of the custom section that holds `plugin.toml`.
@@ -111,16 +114,16 @@ fn each_section<'a>(
     let mut parser = Parser::new(0);
     let mut position = 0;
     loop {
-        let rest = bytes.get(position..).ok_or_else(|| cut_short(bytes))?;
+        let rest = bytes.get(position..).ok_or_else(|| cut_short(bytes.len() as u64))?;
         let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).map_err(malformed)? else {
-            return Err(cut_short(bytes));
+            return Err(cut_short(bytes.len() as u64));
         };
         position += consumed;
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } => return Err(ComponentError::CoreModule),
             Payload::ModuleSection { unchecked_range, .. }
             | Payload::ComponentSection { unchecked_range, .. } => {
-                position = usize::try_from(unchecked_range.end).map_err(|_| cut_short(bytes))?;
+                position = usize::try_from(unchecked_range.end).map_err(|_| cut_short(bytes.len() as u64))?;
             }
             Payload::End(_) => return Ok(()),
             other => visit(other)?,
@@ -128,8 +131,8 @@ fn each_section<'a>(
     }
 }
 
-fn cut_short(bytes: &[u8]) -> ComponentError {
-    ComponentError::Malformed { reason: "it is cut short".to_owned(), offset: bytes.len() as u64 }
+fn cut_short(length: u64) -> ComponentError {
+    ComponentError::Malformed { reason: "it is cut short".to_owned(), offset: length }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "given to `map_err`")]
