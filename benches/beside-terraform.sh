@@ -14,6 +14,7 @@ export LC_ALL=C
 mirror=${1:?a folder with the AWS provider in it}
 runs=${2:-5}
 root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/benches/terraform-project.sh"
 ss=${SS:-${CARGO_TARGET_DIR:-$root/target}/release/ss}
 work=$(mktemp -d)
 export STARSYSTEM_HOME=$work/home
@@ -36,10 +37,8 @@ until (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; do sleep 0.1; done
 
 export AWS_ACCESS_KEY_ID=AKIDBENCH AWS_SECRET_ACCESS_KEY=bench AWS_REGION=eu-west-1
 export STARSYSTEM_ENDPOINT_AWS=http://127.0.0.1:$port
-export TF_CLI_CONFIG_FILE=$work/terraform.rc CHECKPOINT_DISABLE=1
-printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$mirror" >"$TF_CLI_CONFIG_FILE"
 
-mkdir "$work/ss" "$work/tf"
+mkdir "$work/ss"
 cat >"$work/ss/starsystem.yaml" <<YAML
 name: bench
 services:
@@ -48,18 +47,7 @@ services:
     provision: { provider: aws, resource: s3, bucket: bench-by-ss, region: eu-west-1 }
 YAML
 echo 'environment: prod' >"$work/ss/starsystem.prod.yaml"
-cat >"$work/tf/main.tf" <<HCL
-terraform {
-  required_providers { aws = { source = "hashicorp/aws" } }
-}
-provider "aws" {
-  region                      = "eu-west-1"
-  s3_use_path_style           = true
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-  endpoints { s3 = "http://127.0.0.1:$port" }
-}
+terraform_project "$work/tf" "$mirror" "http://127.0.0.1:$port" <<'HCL'
 resource "aws_s3_bucket" "site" { bucket = "bench-by-terraform" }
 HCL
 

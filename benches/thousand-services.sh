@@ -16,6 +16,7 @@ services=${SERVICES:-1000}
 at_once=${AT_ONCE:-10}
 latency=${LATENCY_MS:-50}
 root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/benches/terraform-project.sh"
 built=${CARGO_TARGET_DIR:-$root/target}/release
 ss=${SS:-$built/ss}
 clouds=$built/ss-clouds
@@ -85,28 +86,14 @@ measure 'ss deploy' "$ss" deploy --env=prod --parallelism "$at_once"
 measure 'ss deploy, nothing to do' "$ss" deploy --env=prod --parallelism "$at_once"
 
 [ -n "$mirror" ] || exit 0
-mkdir "$work/tf"
-cd "$work/tf"
 begin_cloud
-export TF_CLI_CONFIG_FILE=$work/terraform.rc CHECKPOINT_DISABLE=1
-printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$mirror" >"$TF_CLI_CONFIG_FILE"
-cat >main.tf <<HCL
-terraform {
-  required_providers { aws = { source = "hashicorp/aws" } }
-}
-provider "aws" {
-  region                      = "eu-west-1"
-  s3_use_path_style           = true
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-  endpoints { s3 = "$endpoint" }
-}
+terraform_project "$work/tf" "$mirror" "$endpoint" <<HCL
 resource "aws_s3_bucket" "site" {
   count  = $services
   bucket = "bench-\${count.index}"
 }
 HCL
+cd "$work/tf"
 terraform init -input=false >/dev/null
 measure 'terraform apply' terraform apply -input=false -auto-approve -parallelism="$at_once"
 measure 'terraform apply, no change' terraform apply -input=false -auto-approve -parallelism="$at_once"

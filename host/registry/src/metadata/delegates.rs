@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tough::schema::key::Key;
 use tough::schema::{DelegatedRole, PathPattern, PathSet, Targets};
 
-use super::error::{MetadataError, MetadataFault};
-use super::write::{Delegate, WriteError, key_id, tuf_key};
+use super::error::{MetadataError, MetadataFault, WriteError};
+use super::write::{Delegate, key_id, tuf_key};
 use crate::key::{Delegation, PublicKey};
 use crate::layout;
 

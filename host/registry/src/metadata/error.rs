@@ -1,6 +1,8 @@
-//! Why metadata was refused.
+//! Why metadata was refused, or not written.
 
+use super::chain::ChainError;
 use crate::Digest;
+use crate::source::SourceError;
 
 /// A file of metadata that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,5 +126,63 @@ impl MetadataFault {
     /// The fault of a file.
     pub(crate) fn of(self, file: impl Into<String>) -> MetadataError {
         MetadataError { file: file.into(), fault: self }
+    }
+}
+
+/// Why metadata was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// What is there does not hold together.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    File(#[from] ss_durable::FileError),
+    /// A key that must sign is not among those given.
+    #[error("`{file}` must be signed with {needed} of the keys of `{role}`; {found} of them were given")]
+    MissingKey {
+        /// The file.
+        file: String,
+        /// Whose keys.
+        role: String,
+        /// How many must sign.
+        needed: u64,
+        /// How many were given.
+        found: u64,
+    },
+    /// The registry delegates no such namespace.
+    #[error("the registry has no namespace `{namespace}`")]
+    NoNamespace {
+        /// The namespace.
+        namespace: String,
+    },
+    /// There is a registry already.
+    #[error("there is a registry already")]
+    Exists,
+    /// Something that was made here cannot be encoded.
+    #[error("`{file}` cannot be written: {reason}")]
+    Encode {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl WriteError {
+    pub(super) fn encode(file: &str, error: &dyn std::error::Error) -> Self {
+        Self::Encode { file: file.to_owned(), reason: error.to_string() }
+    }
+}
+
+impl From<ChainError> for WriteError {
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::Metadata(error) => error.into(),
+            ChainError::Source(error) => error.into(),
+        }
     }
 }

@@ -23,12 +23,12 @@ mod step;
 mod write;
 
 pub(crate) use chain::{Chain, ChainError, Fact};
-pub use error::{MetadataError, MetadataFault};
+pub use error::{MetadataError, MetadataFault, WriteError};
 pub(crate) use step::{
     MAX_ROOT, MAX_ROOTS, MAX_TIMESTAMP, Pinned, expect_snapshot, expect_targets, pinned_root, read_root,
     read_snapshot, read_targets, read_timestamp,
 };
-pub use write::{Custody, Delegate, RoleName, WriteError, Written};
+pub use write::{Custody, Delegate, RoleName, Written};
 
 /// How new metadata is: what a lock keeps, so that a machine that sees a registry for the first time is
 /// not shown an older state than the team has seen.

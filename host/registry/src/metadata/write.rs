@@ -19,14 +19,14 @@ use tough::schema::{
     Targets, Timestamp as TimestampRole,
 };
 
-use super::chain::{Chain, ChainError};
+use super::chain::Chain;
 use super::delegates;
-use super::error::MetadataError;
+use super::error::{MetadataFault, WriteError};
 use super::step::Pinned;
 use crate::dsse::{Envelope, MAX_ENVELOPE};
 use crate::index::{Index, MAX_INDEX, Marks};
 use crate::key::{Delegation, PublicKey, SigningKey};
-use crate::source::{Directory, Source as _, SourceError};
+use crate::source::{Directory, Source as _};
 use crate::statement::{PAYLOAD_TYPE, Statement};
 use crate::{Digest, PluginName, Timestamp, layout};
 
@@ -105,64 +105,6 @@ pub enum Written {
     Changed,
     /// Nothing had changed, so nothing was written.
     Unchanged,
-}
-
-/// Why metadata was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// What is there does not hold together.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// A file cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A file cannot be written.
-    #[error(transparent)]
-    File(#[from] ss_durable::FileError),
-    /// A key that must sign is not among those given.
-    #[error("`{file}` must be signed with {needed} of the keys of `{role}`; {found} of them were given")]
-    MissingKey {
-        /// The file.
-        file: String,
-        /// Whose keys.
-        role: String,
-        /// How many must sign.
-        needed: u64,
-        /// How many were given.
-        found: u64,
-    },
-    /// The registry delegates no such namespace.
-    #[error("the registry has no namespace `{namespace}`")]
-    NoNamespace {
-        /// The namespace.
-        namespace: String,
-    },
-    /// There is a registry already.
-    #[error("there is a registry already")]
-    Exists,
-    /// Something that was made here cannot be encoded.
-    #[error("`{file}` cannot be written: {reason}")]
-    Encode {
-        /// The file.
-        file: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl WriteError {
-    pub(super) fn encode(file: &str, error: &dyn std::error::Error) -> Self {
-        Self::Encode { file: file.to_owned(), reason: error.to_string() }
-    }
-}
-
-impl From<ChainError> for WriteError {
-    fn from(error: ChainError) -> Self {
-        match error {
-            ChainError::Metadata(error) => error.into(),
-            ChainError::Source(error) => error.into(),
-        }
-    }
 }
 
 /// A registry in a folder, with the keys that whoever works on it holds. Which of them signs what, the
@@ -598,8 +540,7 @@ fn next(version: NonZeroU64) -> NonZeroU64 {
 
 fn fingerprint(directory: &Directory) -> Result<Digest, WriteError> {
     let file = layout::root(1);
-    let bytes = directory
-        .read(&file, super::step::MAX_ROOT)?
-        .ok_or_else(|| super::error::MetadataFault::Missing.of(file))?;
+    let bytes =
+        directory.read(&file, super::step::MAX_ROOT)?.ok_or_else(|| MetadataFault::Missing.of(file))?;
     Ok(Digest::of(&bytes))
 }
