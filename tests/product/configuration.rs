@@ -488,3 +488,23 @@ fn findings_as_json() {
     }
     "#);
 }
+
+#[test]
+fn of_a_thousand_findings_a_screenful_is_drawn() {
+    let mut yaml = String::from("name: demo\nservices:\n");
+    for at in 0..1_000 {
+        let _ = writeln!(
+            yaml,
+            "  s{at}:\n    type: process\n    provision: {{ provider: local-process, colour: red }}"
+        );
+    }
+    let environment = TestEnvironment::warm();
+    environment.write("starsystem.yaml", &yaml);
+    let output = environment.run(&["validate"]);
+    assert_eq!(output.code, 1);
+    assert_eq!(output.stderr.matches("unknown-option").count(), 20, "{}", output.stderr);
+    assert!(output.stderr.contains("and 980 more; `ss validate --json` lists them all"), "{}", output.stderr);
+    let listed = environment.run(&["validate", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(listed["findings"].as_array().unwrap().len(), 1_000);
+}

@@ -16,7 +16,10 @@ const WIDTH: usize = 100;
 /// Longest line that is drawn, in bytes. A finding in a longer one is told without it.
 const MAX_LINE: usize = 240;
 
-/// Prints every finding, and fails if one of them is an error.
+/// Most findings that are drawn: past a screenful nobody reads them one by one.
+const MOST: usize = 20;
+
+/// Prints the findings, and fails if one of them is an error.
 ///
 /// # Errors
 /// If the configuration cannot be used. With `--json` the document that says so has been printed.
@@ -43,7 +46,12 @@ fn print(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) {
         .with_width(WIDTH)
         .with_links(false)
         .without_cause_chain();
-    for finding in findings {
+    let mut drawn_first: Vec<&Diagnostic> = findings.iter().collect();
+    if findings.len() > MOST {
+        // What stops a run is not what is left out.
+        drawn_first.sort_by_key(|finding| !finding.is_error());
+    }
+    for finding in drawn_first.into_iter().take(MOST) {
         let report = to_report(sources, finding);
         let mut text = String::new();
         if handler.render_report(&mut text, report.as_ref()).is_err() {
@@ -56,6 +64,9 @@ fn print(ui: &Ui, sources: &Sources, findings: &[Diagnostic]) {
             ui.note(&format!("  {}: {}", sources.describe(label.span), label.text));
         }
         ui.note("");
+    }
+    if let Some(more) = findings.len().checked_sub(MOST).filter(|more| *more > 0) {
+        ui.note(&format!("and {more} more; `ss validate --json` lists them all"));
     }
 }
 
