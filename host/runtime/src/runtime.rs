@@ -81,8 +81,10 @@ pub(crate) struct Inner {
     cache_dir: Option<PathBuf>,
     notices: Option<Notices>,
     pub(crate) known: Option<KnownDescriptions>,
-    /// Held while the machine or the cache is being made.
+    /// Held while the machine is being made.
     starting: Mutex<()>,
+    /// Held while the cache is being opened.
+    opening: Mutex<()>,
     /// Turns to compile, so that the time limit of one plugin is not used up by the others.
     pub(crate) compiling: Semaphore,
     machine: OnceLock<Machine>,
@@ -100,10 +102,20 @@ impl Runtime {
             notices: config.notices,
             known: config.known,
             starting: Mutex::new(()),
+            opening: Mutex::new(()),
             compiling: Semaphore::new(COMPILED_AT_ONCE),
             machine: OnceLock::new(),
             cache: OnceLock::new(),
         }))
+    }
+
+    /// Starts what every plugin needs, in a thread of its own: for who knows that one will be called, and has
+    /// other work to do before that.
+    pub fn start(&self) {
+        let inner = self.0.clone();
+        // What goes wrong, the first plugin meets again.
+        let _ =
+            std::thread::Builder::new().name("ss-start".into()).spawn(move || inner.machine().map(|_| ()));
     }
 
     /// A provider over a component. If the component's description is cached, nothing is compiled or
@@ -149,7 +161,7 @@ impl Inner {
     /// # Errors
     /// If it is open to others.
     pub(crate) fn cache(&self) -> Result<Option<&Cache>, CacheError> {
-        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cache) = self.cache.get() {
             return Ok(cache.as_ref());
         }

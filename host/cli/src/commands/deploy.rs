@@ -30,6 +30,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Deploy) -> Resul
             scope: Scope::Deploy,
             parallelism: usize::from(arguments.parallelism),
             locked: arguments.locked,
+            calls: true,
         };
         let mut project = Project::open(ui, scrubber, &wanted.system, purpose).await?;
         let selected = selection(wanted.service.as_deref());

@@ -18,7 +18,7 @@ use crate::ui::{Style, Ui};
 pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Destroy) -> Result<(), CommandError> {
     tokio_runtime()?.block_on(async {
         let parallelism = usize::from(arguments.parallelism);
-        let purpose = Purpose { parallelism, ..Purpose::looking("ss destroy") };
+        let purpose = Purpose { parallelism, calls: true, ..Purpose::looking("ss destroy") };
         let project = Project::open(ui, scrubber, &arguments.system, purpose).await?;
         let selected = selection(arguments.service.as_deref());
         let planned = project.engine.plan_destroy(&selected).map_err(|error| engine_error(&error))?;

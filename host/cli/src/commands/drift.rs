@@ -17,7 +17,8 @@ use crate::ui::{Style, Ui};
 /// Runs the command.
 pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Drift) -> Result<(), CommandError> {
     tokio_runtime()?.block_on(async {
-        let project = Project::open(ui, scrubber, &arguments.system, Purpose::looking("ss drift")).await?;
+        let purpose = Purpose { calls: true, ..Purpose::looking("ss drift") };
+        let project = Project::open(ui, scrubber, &arguments.system, purpose).await?;
         let selected = selection(arguments.service.as_deref());
         let drift =
             project.engine.drift(&selected, Cancel::default()).await.map_err(|error| engine_error(&error))?;

@@ -18,7 +18,7 @@ use crate::ui::Ui;
 pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Plan) -> Result<(), CommandError> {
     require_environment(&arguments.system, "plan")?;
     tokio_runtime()?.block_on(async {
-        let purpose = Purpose { scope: Scope::Deploy, ..Purpose::looking("ss plan") };
+        let purpose = Purpose { scope: Scope::Deploy, calls: true, ..Purpose::looking("ss plan") };
         let project = Project::open(ui, scrubber, &arguments.system, purpose).await?;
         let selected: Selection = selection(arguments.service.as_deref());
         let planned = project.engine.plan(&selected).await.map_err(|error| engine_error(&error))?;

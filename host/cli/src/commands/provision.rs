@@ -24,6 +24,7 @@ pub fn run(ui: &Ui, scrubber: &Arc<Scrubber>, arguments: &args::Provision) -> Re
             scope: Scope::Provision,
             parallelism: usize::from(arguments.parallelism),
             locked: arguments.locked,
+            calls: true,
         };
         let mut project = Project::open(ui, scrubber, &arguments.system, purpose).await?;
         let selection = arguments.service.clone().map_or(Selection::All, Selection::Service);

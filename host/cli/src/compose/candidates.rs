@@ -35,18 +35,37 @@ pub async fn candidates(
     system: &System,
     network: Network,
 ) -> Result<Vec<Plugin>, CommandError> {
-    let mut plugins = Vec::new();
-    for configured in &system.plugins {
-        plugins.push(candidate(registries, workspace, system, configured, network).await?);
-    }
-    let taken: HashSet<String> =
-        plugins.iter().map(|plugin: &Plugin| provider_of(plugin).to_owned()).collect();
+    // Hashing a component with an interpreter takes as long as verifying every built-in one, so it is done beside.
+    let developed: Vec<_> = system
+        .plugins
+        .iter()
+        .map(|configured| {
+            let (provider, folder) = (configured.provider().to_owned(), system.dir.clone());
+            let path = configured.path.as_ref()?.value.clone();
+            Some(tokio::task::spawn_blocking(move || DevelopmentPlugin::load(&provider, &path, &folder)))
+        })
+        .collect();
     let official = official(registries)?;
     let names = official.plugins().map_err(|error| CommandError::of(&error))?;
+    let taken: HashSet<&str> = system.plugins.iter().map(PluginConfig::provider).collect();
+    let built_in = names.iter().filter(|name| !taken.contains(name.name()));
+    let built_in: Vec<_> = built_in.map(|name| workspace.load(official, name, None)).collect();
+
+    let mut plugins = Vec::new();
+    for (configured, developed) in system.plugins.iter().zip(developed) {
+        plugins.push(match developed {
+            Some(loaded) => {
+                let loaded = loaded.await;
+                let loaded =
+                    loaded.map_err(|error| CommandError::caused_by("a plugin could not be read", &error))?;
+                loaded.map_err(|error| not_admitted(error.into(), system))?.into()
+            }
+            None => candidate(registries, workspace, system, configured, network).await?,
+        });
+    }
     check_strays(ui, &names, workspace, &plugins)?;
-    for name in names.iter().filter(|name| !taken.contains(name.name())) {
-        plugins
-            .push(workspace.load(official, name, None).map_err(|error| not_admitted(error, system))?.into());
+    for loaded in built_in {
+        plugins.push(loaded.map_err(|error| not_admitted(error, system))?.into());
     }
     plugins.sort_by(|a, b| provider_of(a).cmp(provider_of(b)));
     Ok(plugins)

@@ -35,12 +35,14 @@ pub struct Purpose {
     pub parallelism: usize,
     /// Fail rather than change the lock.
     pub locked: bool,
+    /// Whether plugins will be asked or told something.
+    pub calls: bool,
 }
 
 impl Purpose {
     /// To look at it, or at whatever exists of it.
     pub fn looking(command: &'static str) -> Self {
-        Self { command, scope: Scope::Everything, parallelism: 1, locked: false }
+        Self { command, scope: Scope::Everything, parallelism: 1, locked: false, calls: false }
     }
 }
 
@@ -168,10 +170,13 @@ impl Project {
         network: Network,
         unapproved: impl FnOnce(CommandError) -> Result<(), CommandError>,
     ) -> Result<Self, CommandError> {
-        let Purpose { command, scope, parallelism, locked: _ } = purpose;
+        let Purpose { command, scope, parallelism, locked: _, calls } = purpose;
         let Parts { file, sources, findings, system, mut workspace, vault, home } = parts;
         let environment = environment();
         let host = Host::new(ui, home.clone(), Arc::clone(scrubber), Arc::clone(&environment));
+        if calls {
+            host.runtime.start();
+        }
         let (mut plugins, catalog) =
             host.plugins(registries, &mut workspace, &system, &vault, network).await?;
         plugins.add(terraform(home.clone(), scrubber, command), terraform::RIGHTS);
