@@ -3,7 +3,7 @@
 //! A plugin's component must come out byte for byte the same on every machine, so that anyone can check
 //! that what is published was built from these sources. [`sources`] says what those are, [`stage`] lays
 //! them out where nothing else can leak in, [`compile`] builds them there, [`publish`] signs the result
-//! into `registry-index/`, [`check`] repeats it all and compares. [`suite`] runs every test of the repository.
+//! into `registry-index/`, [`check`] repeats it all and compares.
 //!
 //! Here does not belong anything that a user of `ss` runs.
 
@@ -14,7 +14,6 @@ pub mod publish;
 pub mod repository;
 pub mod sources;
 pub mod stage;
-pub mod suite;
 
 pub use error::Error;
 

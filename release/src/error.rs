@@ -82,12 +82,6 @@ pub enum Error {
     /// What is published is not what the sources give.
     #[error("{}", .0.join("\n"))]
     Outdated(Vec<String>),
-    /// A step of the test suite failed; its own output has said why.
-    #[error("{step}")]
-    Suite {
-        /// Which step, in a sentence.
-        step: String,
-    },
 }
 
 impl Error {

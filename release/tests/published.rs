@@ -3,9 +3,9 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "helpers of tests")]
 
-use xtask::repository::Repository;
-use xtask::sources::Sources;
-use xtask::{check, compile};
+use ss_release::repository::Repository;
+use ss_release::sources::Sources;
+use ss_release::{check, compile};
 
 /// Says why a test could not do its work, where nobody overlooks it.
 fn not_done(why: &str) {
@@ -13,7 +13,7 @@ fn not_done(why: &str) {
 }
 
 /// The value, or the error in words.
-fn done<T>(result: Result<T, xtask::Error>) -> T {
+fn done<T>(result: Result<T, ss_release::Error>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 

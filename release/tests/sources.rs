@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use ss_registry::Digest;
-use xtask::Error;
-use xtask::repository::Repository;
-use xtask::sources::Sources;
-use xtask::stage::Stage;
+use ss_release::Error;
+use ss_release::repository::Repository;
+use ss_release::sources::Sources;
+use ss_release::stage::Stage;
 
 const WORKSPACE: &str = "[workspace]\nmembers = [\"one\", \"two\"]\n[profile.release]\nlto = \"fat\"\n";
 const LOCK: &str = r#"version = 4

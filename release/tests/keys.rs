@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use xtask::publish::{Options, publish};
-use xtask::repository::Repository;
+use ss_release::publish::{Options, publish};
+use ss_release::repository::Repository;
 
 /// What publishing says with this seed file, if any, in the folder of keys.
 fn refusal(seed: Option<&str>) -> String {
