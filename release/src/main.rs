@@ -17,6 +17,7 @@ use ss_release::{Error, check, compile};
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
+    bin_name = "cargo xtask",
     after_help = "`cargo xtask test` checks format and lints and runs every test."
 )]
 struct Cli {
