@@ -6,8 +6,10 @@ use std::collections::HashSet;
 use ss_capability_http::Client;
 use ss_config::{PluginConfig, System};
 use ss_registry::{
-    DEVELOPMENT, DevelopmentPlugin, LoadError, OFFICIAL, Plugin, PluginName, Registries, Registry, Workspace,
+    DEVELOPMENT, DevelopmentError, DevelopmentPlugin, LoadError, OFFICIAL, Plugin, PluginName, Registries,
+    Registry, Workspace,
 };
+use tokio::task::JoinHandle;
 
 use super::admission::{not_admitted, typed};
 use crate::error::CommandError;
@@ -36,15 +38,8 @@ pub async fn candidates(
     network: Network,
 ) -> Result<Vec<Plugin>, CommandError> {
     // Hashing a component with an interpreter takes as long as verifying every built-in one, so it is done beside.
-    let developed: Vec<_> = system
-        .plugins
-        .iter()
-        .map(|configured| {
-            let (provider, folder) = (configured.provider().to_owned(), system.dir.clone());
-            let path = configured.path.as_ref()?.value.clone();
-            Some(tokio::task::spawn_blocking(move || DevelopmentPlugin::load(&provider, &path, &folder)))
-        })
-        .collect();
+    let developed: Vec<_> =
+        system.plugins.iter().map(|configured| start_reading(configured, system)).collect();
     let official = official(registries)?;
     let names = official.plugins().map_err(|error| CommandError::of(&error))?;
     let taken: HashSet<&str> = system.plugins.iter().map(PluginConfig::provider).collect();
@@ -54,12 +49,7 @@ pub async fn candidates(
     let mut plugins = Vec::new();
     for (configured, developed) in system.plugins.iter().zip(developed) {
         plugins.push(match developed {
-            Some(loaded) => {
-                let loaded = loaded.await;
-                let loaded =
-                    loaded.map_err(|error| CommandError::caused_by("a plugin could not be read", &error))?;
-                loaded.map_err(|error| not_admitted(error.into(), system))?.into()
-            }
+            Some(reading) => developed_plugin(reading, system).await?,
             None => candidate(registries, workspace, system, configured, network).await?,
         });
     }
@@ -82,10 +72,8 @@ pub async fn candidate(
     configured: &PluginConfig,
     network: Network,
 ) -> Result<Plugin, CommandError> {
-    if let Some(path) = &configured.path {
-        let plugin = DevelopmentPlugin::load(configured.provider(), &path.value, &system.dir)
-            .map_err(|error| not_admitted(error.into(), system))?;
-        return Ok(plugin.into());
+    if let Some(reading) = start_reading(configured, system) {
+        return developed_plugin(reading, system).await;
     }
     let name = name_of(configured)?;
     let registry = registry_of(registries, configured, &name)?;
@@ -93,6 +81,22 @@ pub async fn candidate(
     bring(registries, workspace, registry, &name, wanted, network).await?;
     let plugin = workspace.load(registry, &name, wanted).map_err(|error| not_admitted(error, system))?;
     Ok(plugin.into())
+}
+
+/// A component under development that is being read in another thread.
+type Reading = JoinHandle<Result<DevelopmentPlugin, DevelopmentError>>;
+
+/// Begins to read the component that an entry of `plugins:` names; none if the plugin comes from a registry.
+fn start_reading(configured: &PluginConfig, system: &System) -> Option<Reading> {
+    let (provider, folder) = (configured.provider().to_owned(), system.dir.clone());
+    let path = configured.path.as_ref()?.value.clone();
+    Some(tokio::task::spawn_blocking(move || DevelopmentPlugin::load(&provider, &path, &folder)))
+}
+
+async fn developed_plugin(reading: Reading, system: &System) -> Result<Plugin, CommandError> {
+    let read = reading.await;
+    let read = read.map_err(|error| CommandError::caused_by("a plugin could not be read", &error))?;
+    Ok(read.map_err(|error| not_admitted(error.into(), system))?.into())
 }
 
 /// Makes sure that the release which the workspace uses is on this machine.
